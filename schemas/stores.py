@@ -1,0 +1,99 @@
+"""The stores (tenants): zone, currency, time-outs, windows. Declared in `stores.toml`, loaded by worker and migration."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from msgspec import Meta, Struct
+
+from schemas.topics import DAY_MS
+
+MINUTE_MS: Final = 60_000
+QUARTER_MS: Final = 15 * MINUTE_MS
+ATTRIBUTION_WINDOW_MS: Final = 7 * DAY_MS  # inclusive, metrics E23
+ALLOWED_LATENESS_MS: Final = DAY_MS
+SESSION_TIMEOUT_MS: Final = 30 * MINUTE_MS  # metrics E13
+
+StoreId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
+
+
+class StoresError(ValueError):
+    """`stores.toml` can't be used. The message names the file's problem, the store and the field."""
+
+
+class Store(Struct, frozen=True, forbid_unknown_fields=True):
+    """One tenant. All durations in milliseconds."""
+
+    zone: str = "UTC"
+    """IANA time zone of the store's book-keeping day."""
+    currency: str = "EUR"
+    """ISO 4217 code, upper case: the currency of goal values without one."""
+    name: str = ""
+    session_timeout_ms: Annotated[int, Meta(ge=MINUTE_MS, le=DAY_MS)] = SESSION_TIMEOUT_MS
+    channel_session_timeout_ms: dict[str, Annotated[int, Meta(ge=MINUTE_MS, le=DAY_MS)]] = {}
+    """The idle gap of single channels, such as `whatsapp = 86400000`."""
+    attribution_window_ms: Annotated[int, Meta(ge=MINUTE_MS, le=30 * DAY_MS)] = ATTRIBUTION_WINDOW_MS
+    allowed_lateness_ms: Annotated[int, Meta(ge=0, le=7 * DAY_MS)] = ALLOWED_LATENESS_MS
+    tax_in_lines: bool = False
+    """True: unit prices hold the tax, and line_paid adds up to `total - shipping` (decisions H62)."""
+
+    def timeout(self, channel: str) -> int:
+        """The idle gap after which a session of this channel is over, in ms."""
+        return self.channel_session_timeout_ms.get(channel, self.session_timeout_ms)
+
+    @property
+    def retention_ms(self) -> int:
+        """How long touches are remembered, behind the watermark: window + allowed lateness."""
+        return self.attribution_window_ms + self.allowed_lateness_ms
+
+
+class Calendar:
+    """Store-local dates of instants, remembered by quarter of an hour (every zone's offset changes on one)."""
+
+    def __init__(self, zone: str) -> None:
+        self._zone = ZoneInfo(zone)
+        self._days: dict[int, int] = {}
+
+    def day(self, instant_ms: int) -> int:
+        """The store-local date as days since 1970-01-01."""
+        quarter = instant_ms // QUARTER_MS
+        day = self._days.get(quarter)
+        if day is None:
+            if len(self._days) > 50_000:
+                self._days.clear()
+            local = datetime.fromtimestamp(quarter * 900, tz=UTC).astimezone(self._zone)
+            day = self._days[quarter] = local.toordinal() - 719_163
+        return day
+
+
+class _File(Struct, forbid_unknown_fields=True):
+    version: int
+    stores: dict[StoreId, Store]
+
+
+def parse_stores(text: str, *, origin: str = "stores.toml") -> dict[str, Store]:
+    """`stores.toml` -> store id -> Store. Raises StoresError naming origin, store and field."""
+    try:
+        file = msgspec.toml.decode(text, type=_File)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise StoresError(f"{origin}: {error}; mend the file, see docs/stores.md") from None
+    if file.version != 1:
+        raise StoresError(f"{origin}: version {file.version} is not known; this Shopmeter reads version 1")
+    for store_id, store in file.stores.items():
+        try:
+            ZoneInfo(store.zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise StoresError(f"{origin}: store {store_id}: zone {store.zone!r} is no IANA time zone") from None
+    return file.stores
+
+
+def fingerprint(stores: Mapping[str, Store]) -> str:
+    """A hash of everything that moves old numbers (zone, currency, windows, time-outs); names do not count."""
+    parts = [
+        f"{store_id}:{msgspec.json.encode(msgspec.structs.replace(store, name='')).decode()}"
+        for store_id, store in sorted(stores.items())
+    ]
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()

@@ -1,0 +1,110 @@
+"""Every Kafka topic of the pipeline, once, as data: what is in it, how it is kept, who writes it."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+DAY_MS: Final = 86_400_000
+
+DEFAULT_PREFIX: Final = "shop."
+DEFAULT_PARTITIONS: Final = 8
+
+# The six co-partitioned event topics, in the order of ties (decisions H31): the position is the rank.
+SOURCES: Final = ("session", "impression", "click", "cart", "order", "journey-node")
+
+# Source records may be read again for two weeks: the attribution window plus the longest outage we plan for.
+SOURCE_RETENTION_MS: Final = 14 * DAY_MS
+# A clock further ahead than this is refused by the broker itself; `in_future` uses the same bound.
+FUTURE_BOUND_MS: Final = 600_000
+MAX_EVENT_BYTES: Final = 262_144
+# A dead letter carries the record and its headers; a changelog value may hold a person's whole week.
+MAX_RECORD_BYTES: Final = 4 * 1_048_576
+
+
+class Kind(StrEnum):
+    """What a topic is for; it decides who reads it and how it is kept."""
+
+    SOURCE = "source"
+    ROWS = "rows"
+    CHANGELOG = "changelog"
+    DEAD_LETTER = "dead_letter"
+    DEFINITION = "definition"
+
+
+class Topic(NamedTuple):
+    """One topic: full name, kind, and the broker settings it must have (`name -> value` as Kafka spells them)."""
+
+    name: str
+    kind: Kind
+    config: Mapping[str, str]
+
+
+_COMMON = {"min.insync.replicas": "1", "compression.type": "producer"}
+_SOURCE = {
+    **_COMMON,
+    "cleanup.policy": "delete",
+    "retention.ms": str(SOURCE_RETENTION_MS),
+    "message.timestamp.type": "CreateTime",
+    "message.timestamp.after.max.ms": str(FUTURE_BOUND_MS),
+    # Above our own limit, so that an event that is too large reaches us and becomes a dead letter with a reason.
+    "max.message.bytes": str(4 * MAX_EVENT_BYTES),
+}
+_COMPACTED = {
+    **_COMMON,
+    "cleanup.policy": "compact",
+    "retention.ms": "-1",
+    "max.message.bytes": str(MAX_RECORD_BYTES),
+    # Deletions must be compacted away within a day, and be seen by a worker that was away for a week.
+    "max.compaction.lag.ms": str(DAY_MS),
+    "delete.retention.ms": str(7 * DAY_MS),
+}
+_DEAD_LETTER = {
+    **_COMMON,
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",
+    "max.message.bytes": str(MAX_RECORD_BYTES),
+}
+
+
+class Topics:
+    """The topics of one installation: `prefix` before every name, `application` before the changelog's.
+
+    >>> Topics().source("impression")
+    'shop.impression'
+    """
+
+    def __init__(self, prefix: str = DEFAULT_PREFIX, application: str = "shopmeter") -> None:
+        self.prefix = prefix
+        self.application = application
+        self.sources: Final = tuple(prefix + name for name in SOURCES)
+        self.dead_letter: Final = prefix + "dead-letter"
+        self.definition: Final = prefix + "definition"
+        self.changelog: Final = f"{application}-changelog"
+
+    def source(self, name: str) -> str:
+        """`impression` -> `shop.impression`; KeyError for a name that is no source topic."""
+        if name not in SOURCES:
+            raise KeyError(name)
+        return self.prefix + name
+
+    def short(self, topic: str) -> str:
+        """`shop.impression` -> `impression`."""
+        return topic.removeprefix(self.prefix)
+
+    def rows(self, table: str) -> str:
+        """`sessions` -> `shop.rows.sessions`."""
+        return f"{self.prefix}rows.{table.replace('_', '-')}"
+
+    def table_of(self, topic: str) -> str:
+        """`shop.rows.sessions` -> `sessions`."""
+        return topic.removeprefix(self.prefix + "rows.").replace("-", "_")
+
+    def all(self, tables: tuple[str, ...]) -> tuple[Topic, ...]:
+        """Every topic that must exist; `tables` are the names of the rows topics."""
+        return (
+            *(Topic(name, Kind.SOURCE, _SOURCE) for name in self.sources),
+            Topic(self.definition, Kind.DEFINITION, _COMPACTED),
+            *(Topic(self.rows(table), Kind.ROWS, _COMPACTED) for table in tables),
+            Topic(self.dead_letter, Kind.DEAD_LETTER, _DEAD_LETTER),
+            Topic(self.changelog, Kind.CHANGELOG, _COMPACTED),
+        )
