@@ -107,7 +107,8 @@ class PartitionProcessor(Protocol):
         ...
 
     def process(self, topic: str, records: Sequence[SourceRecord]) -> None:
-        """Take a chunk of one topic (short name) in offset order. Bad records become dead letters; anything raised is a bug of ours and ends the process."""
+        """Take a chunk of one topic (short name) in offset order. Bad records become
+        dead letters; anything raised is a bug of ours and ends the process."""
         ...
 
     def flush(self) -> Epoch | None:

@@ -86,7 +86,9 @@ def parse_stores(text: str, *, origin: str = "stores.toml") -> dict[str, Store]:
         try:
             ZoneInfo(store.zone)
         except (ZoneInfoNotFoundError, ValueError):
-            raise StoresError(f"{origin}: store {store_id}: zone {store.zone!r} is no IANA time zone") from None
+            raise StoresError(
+                f"{origin}: store {store_id}: zone {store.zone!r} is no IANA time zone"
+            ) from None
     return file.stores
 
 

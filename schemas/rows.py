@@ -1,0 +1,206 @@
+"""What the workers write: one struct a table, absolute and versioned, never an increment.
+
+On the wire (the rows topics) a row is its struct as a MessagePack array, fields in order. `month` is the partition the
+row was born in: its dates can still move, its partition can't, or ClickHouse would keep both. `version` is the epoch's
+Lamport clock: the higher one wins. Neither is part of what a row *says* (see `BOOKKEEPING`).
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+from schemas.columns import (
+    Big,
+    Bigs,
+    Blobs,
+    Bytes,
+    Count,
+    Counts,
+    Day,
+    Days,
+    Flag,
+    Flags,
+    Instant,
+    Instants,
+    Money,
+    Moneys,
+    MoneyTable,
+    Small,
+    Text,
+    Texts,
+    Word,
+    Words,
+)
+
+BOOKKEEPING: Final = ("month", "version", "is_deleted")
+
+
+class SessionRow(Struct, array_like=True, frozen=True, gc=False):
+    """A session of a person: when, where, what was done in it. Counts are of member events (decisions H30 to H42)."""
+
+    store_id: Word
+    person: Text  # c:<customer_id> or a:<anonymous_id>
+    session_key: Text  # s:<session_id>, or g:<channel>:<start in ms> for one made from an idle gap
+    month: Day
+    channel: Word  # of the earliest member event
+    device: Word  # of the earliest member event that has one
+    country: Word
+    started_at: Instant
+    ended_at: Instant  # the latest member event
+    closes_at: Instant  # last interaction, joined orders too, + the channel's time-out; closed after it
+    store_date: Day  # of started_at, in the store's zone
+    present: Flag  # any sign of the shopper: counts in M1
+    active: Flag  # the shopper did something: counts in M32
+    activities: Count
+    messages_in: Count
+    messages_out: Count
+    supports: Count
+    impressions: Count
+    clicks: Count
+    detail_views: Count
+    adds: Count
+    removes: Count
+    empties: Count
+    orders: Count  # first captures in it, and those that joined it (H36)
+    goals: Count
+    experiences: Texts  # distinct, ascending
+    last_shown_at: Instant  # latest impression, 0 if none
+    matures_at: Instant  # last_shown_at + attribution window, 0 if none
+    viewed: Flag  # an impression, then the details of the same product (M17)
+    converted: Flag  # a product impressed here became a direct line within the window (M18)
+    version: Big = 0
+    is_deleted: Flag = 0
+
+
+class ExposureRow(Struct, array_like=True, frozen=True, gc=False):
+    """What a session saw of one widget, and whether it led to a detail view and to an order."""
+
+    store_id: Word
+    person: Text
+    session_key: Text
+    widget_id: Word
+    month: Day
+    channel: Word  # of the session
+    started_at: Instant  # of the session
+    store_date: Day  # of the session's start
+    strategies: Words  # distinct, ascending
+    placements: Words  # distinct, ascending
+    impressions: Count
+    first_shown_at: Instant
+    last_shown_at: Instant
+    shown_dates: Days  # with shown_channels: distinct (store date, channel) of its impressions, ascending
+    shown_channels: Words
+    viewed: Flag  # details of a product this widget had shown in the session (M17 by widget)
+    converted: Flag  # a product this widget had shown in the session became a direct line (M18 by widget)
+    version: Big = 0
+    is_deleted: Flag = 0
+
+
+class OrderRow(Struct, array_like=True, frozen=True, gc=False):
+    """An order with its lines, the credit of each line, its cancel and its refunds: never half an order."""
+
+    store_id: Word
+    order_id: Text
+    month: Day
+    person: Text  # of the earliest capture, like channel, session and captured_at (H50)
+    channel: Word
+    session_key: Text  # empty: no session
+    captured_at: Instant
+    store_date: Day
+    currency: Word
+    exponent: Flag  # digits of the currency's minor unit
+    order_version: Count
+    total: Money
+    shipping: Money
+    tax: Money
+    line_id: Texts
+    product_id: Texts
+    sku: Texts
+    quantity: Counts
+    unit_price: Moneys
+    discount: Moneys  # as sent, for the line
+    paid: Moneys  # line_paid (E6): adds up to total - shipping - tax exactly
+    credit: Words  # direct, assisted or none
+    exposure_only: Flags  # E21, H75
+    touch_kind: Words  # shown (direct); clicked, detail_viewed or added (assisted); empty
+    touch_at: Instants  # the anchor: impression (direct), interaction (assisted); 0 if none
+    touch_product: Texts
+    widget_id: Words
+    strategy: Words
+    placement: Words
+    has_interaction: Flag  # an interaction in the window: inclusive reading, all lines are assisted (H74)
+    adjustment: Words  # what was taken back, in order of application (H56): refund or cancel
+    adjustment_id: Texts  # refund_id, empty for the cancel
+    adjusted_at: Instants
+    adjustment_date: Days  # in the store's zone
+    adjustment_amount: Moneys  # what it took of the total
+    adjustment_lines: MoneyTable  # for each adjustment, what it took of each line's paid amount (H57)
+    version: Big = 0
+    is_deleted: Flag = 0
+
+
+class CounterRow(Struct, array_like=True, frozen=True, gc=False):
+    """Accepted events of a tumbling window by measure; partial for one Kafka partition, so views sum partitions."""
+
+    store_id: Word
+    window_seconds: Small  # 900, correctable for the whole retention; 60 for events that came live
+    window_start: Instant
+    channel: Word
+    partition: Small
+    month: Day
+    measures: Words  # ascending; see schemas.measures
+    values: Bigs
+    version: Big = 0
+    is_deleted: Flag = 0
+
+
+class LedgerRow(Struct, array_like=True, frozen=True, gc=False):
+    """What became of the records of a topic, partition and hour (of the record's timestamp). read = sum of the rest."""
+
+    topic: Word  # short name
+    partition: Small
+    hour: Instant
+    month: Day
+    read: Big
+    accepted: Big
+    duplicate: Big
+    test_traffic: Big
+    dead_letter: Big
+    too_late: Big
+    forwarded: Big
+    reasons: Words  # of the dead letters, ascending
+    reason_counts: Bigs
+    version: Big = 0
+    is_deleted: Flag = 0
+
+
+class WatermarkRow(Struct, array_like=True, frozen=True, gc=False):
+    """How far a partition is. Written last in each epoch, so that it never promises what is not yet visible."""
+
+    partition: Small
+    month: Day  # always the same: one row a partition
+    watermark: Instant
+    idle: Flag  # all its topics are at their end: it holds nobody back
+    record_time: Instant  # the largest record timestamp taken
+    version: Big = 0
+    is_deleted: Flag = 0
+
+
+class DeadLetterRow(Struct, array_like=True, frozen=True, gc=False):
+    """A record that could not be processed, byte for byte, with its origin and the reason."""
+
+    topic: Word  # short name of where it was read
+    partition: Small
+    offset: Big
+    month: Day
+    record_time: Instant
+    first_seen_at: Instant  # wall clock of the worker
+    reason: Word
+    field: Text
+    store_id: Word  # as far as it could be told, else empty
+    key: Bytes
+    value: Bytes
+    header_names: Texts
+    header_values: Blobs
+    version: Big = 0
+    is_deleted: Flag = 0

@@ -1,0 +1,94 @@
+"""The tables of ClickHouse as data: which row struct, what identifies a row, how long it stays. DDL is made from this."""
+
+import re
+from pathlib import PurePosixPath
+from typing import Final, NamedTuple, get_type_hints
+
+from msgspec import Struct
+
+from schemas import rows
+from schemas.columns import clickhouse_type
+
+
+class Column(NamedTuple):
+    """A column: its ClickHouse type and the sentence that `DESCRIBE` shows."""
+
+    name: str
+    type: str
+
+
+class Table(NamedTuple):
+    """One table, fed by the rows topic of the same name (or by the dead-letter topic)."""
+
+    name: str
+    row: type[Struct]
+    key: tuple[str, ...]
+    """What identifies a row: the sort key, and the key that a higher version replaces."""
+    ttl: str = ""
+    """A ClickHouse TTL expression, or empty: kept for ever."""
+    rows_topic: bool = True
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All columns in the order of the row struct (and so of the wire)."""
+        hints = get_type_hints(self.row, include_extras=True)
+        return tuple(Column(name, clickhouse_type(hints[name])) for name in self.row.__struct_fields__)
+
+    @property
+    def comment(self) -> str:
+        """What one row is: the first line of the struct's docstring."""
+        return (self.row.__doc__ or "").strip().splitlines()[0]
+
+
+TABLES: Final = {
+    table.name: table
+    for table in (
+        Table("sessions", rows.SessionRow, ("store_id", "person", "session_key")),
+        Table("exposures", rows.ExposureRow, ("store_id", "person", "session_key", "widget_id")),
+        Table("orders", rows.OrderRow, ("store_id", "order_id")),
+        Table(
+            "counters",
+            rows.CounterRow,
+            ("store_id", "window_seconds", "window_start", "channel", "partition"),
+            ttl="toDateTime(window_start) + INTERVAL 3 DAY DELETE WHERE window_seconds = 60",
+        ),
+        Table("ledger", rows.LedgerRow, ("topic", "partition", "hour")),
+        Table("watermarks", rows.WatermarkRow, ("partition",)),
+        Table("dead_letters", rows.DeadLetterRow, ("topic", "partition", "offset"), rows_topic=False),
+    )
+}
+
+ROWS_TABLES: Final = tuple(table.name for table in TABLES.values() if table.rows_topic)
+
+_SOURCE: Final = PurePosixPath("schemas/rows.py")
+_FIELD = re.compile(r"^    (\w+): \w+(?: = \w+)?(?:  # (.*))?$")
+
+
+def create_table(table: Table, *, comments: dict[str, str] | None = None) -> str:
+    """The CREATE TABLE statement. `comments`: column -> sentence (see `field_comments`)."""
+    comments = comments or {}
+    lines = []
+    for column in table.columns:
+        comment = comments.get(column.name, "").replace("\\", "\\\\").replace("'", "\\'")
+        lines.append(f"    `{column.name}` {column.type}" + (f" COMMENT '{comment}'" if comment else ""))
+    ttl = f"\nTTL {table.ttl}" if table.ttl else ""
+    note = table.comment.replace("\\", "\\\\").replace("'", "\\'")
+    return (
+        f"CREATE TABLE IF NOT EXISTS {table.name} (\n" + ",\n".join(lines) + "\n)\n"
+        f"ENGINE = ReplacingMergeTree(version, is_deleted)\n"
+        f"PARTITION BY month\n"
+        f"ORDER BY ({', '.join(table.key)}){ttl}\n"
+        f"COMMENT '{note}'"
+    )
+
+
+def field_comments(source: str) -> dict[str, dict[str, str]]:
+    """Row struct -> field -> the comment beside it, from the text of schemas/rows.py: said once, shown in both worlds."""
+    found: dict[str, dict[str, str]] = {}
+    current: dict[str, str] = {}
+    for line in source.splitlines():
+        if line.startswith("class "):
+            current = found.setdefault(line[6:].split("(")[0], {})
+        elif match := _FIELD.match(line):
+            current[match[1]] = match[2] or ""
+    return found
