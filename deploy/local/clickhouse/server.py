@@ -1,0 +1,222 @@
+"""ClickHouse's HTTP interface: requests in, one engine thread each, answers out."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from aiohttp import ClientConnectionError, web
+
+from deploy.local.clickhouse import errors
+from deploy.local.clickhouse.engine import Engine
+from deploy.local.clickhouse.errors import EngineError
+from deploy.local.clickhouse.guard import Side
+from deploy.local.clickhouse.request import Query, parse
+from deploy.local.clickhouse.worker import Reply, Running, answer
+
+# Readers have threads of their own: however many slow queries wait, an insert always finds one.
+FULL_THREADS = 8
+READER_THREADS = 8
+
+# Sent with every answer, and shown by clients: this is no server of a cluster.
+DISPLAY_NAME = "shopmeter-local"
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_READ_BUFFER = 1 << 20
+
+_T = TypeVar("_T")
+
+
+class Endpoint:
+    """The handlers of both listeners. `allowed_hosts`: names a request may call this machine by (None: any)."""
+
+    def __init__(self, engine: Engine, allowed_hosts: frozenset[str] | None = _LOOPBACK) -> None:
+        self._engine = engine
+        self._allowed_hosts = allowed_hosts
+        self._threads = {
+            Side.FULL: ThreadPoolExecutor(FULL_THREADS, "full"),
+            Side.READER: ThreadPoolExecutor(READER_THREADS, "reader"),
+        }
+        self._control = ThreadPoolExecutor(1, "control")
+        self._running: set[asyncio.Future[object]] = set()
+        self._closing = False
+
+    def app(self, side: Side) -> web.Application:
+        """One listener's application; with `Side.READER` every request on it is read-only, whoever asks."""
+
+        async def query(request: web.Request) -> web.StreamResponse:
+            return await self._query(request, side)
+
+        app = web.Application()
+        app.router.add_get("/ping", _ok)
+        app.router.add_get("/replicas_status", _ok)
+        app.router.add_route("GET", "/", query, name="get")
+        app.router.add_route("POST", "/", query)
+        return app
+
+    async def drain(self, seconds: float) -> None:
+        """Let what runs finish within `seconds`, then stop it; new requests are refused meanwhile."""
+        self._closing = True
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds)
+        if self._running:
+            await asyncio.get_running_loop().run_in_executor(self._control, self._engine.kill, None)
+            await asyncio.wait(self._running, timeout=seconds / 2)
+
+    async def _query(self, request: web.Request, side: Side) -> web.StreamResponse:
+        query_id = str(uuid4())
+        try:
+            self._check_origin(request)
+            pairs, body = await self._input(request)
+            query = parse(pairs, request.headers, method=request.method, side=side, query_id=query_id)
+            query_id = query.query_id
+            if not query.sql and request.method == "GET":
+                return await _ok(request)
+            return await self._run(request, query, body)
+        except EngineError as error:
+            # The rest of a refused body is not worth reading, and unread it would be taken for the next request.
+            return self._failure(error, query_id, close=not request.content.is_eof())
+
+    async def _run(self, request: web.Request, query: Query, body: Iterator[bytes]) -> web.StreamResponse:
+        running = Running(f"{query.query_id}/{uuid4().hex}")
+        work = self._in_thread(query.side, lambda: answer(self._engine, query, running, body))
+        try:
+            reply = await asyncio.shield(work)
+        except asyncio.CancelledError:
+            # The client went away. A reading query may stop with it; an insert that has its data goes on.
+            work.add_done_callback(lambda done: self._abandon(query.side, done))
+            if running.reading and query.cancels_on_disconnect and not self._closing:
+                self._control.submit(self._engine.kill, running.mark)
+            raise
+        headers = {**self._common(query.query_id), **reply.headers}
+        if reply.rest is None:
+            return web.Response(body=b"".join(reply.held), headers=headers)
+        return await self._stream(request, query, headers, reply, reply.rest)
+
+    async def _stream(
+        self, request: web.Request, query: Query, headers: dict[str, str], reply: Reply, rest: Iterator[bytes]
+    ) -> web.StreamResponse:
+        tag = secrets.token_hex(8)
+        response = web.StreamResponse(headers={**headers, "X-ClickHouse-Exception-Tag": tag})
+        step: asyncio.Future[bytes | None] | None = None
+        try:
+            await response.prepare(request)
+            for piece in reply.held:
+                await response.write(piece)
+            reply.held.clear()
+            while True:
+                step = self._in_thread(query.side, lambda: next(rest, None))
+                piece_or_end = await asyncio.shield(step)
+                if piece_or_end is None:
+                    break
+                await response.write(piece_or_end)
+            await response.write_eof()
+        except EngineError as error:
+            # Headers are gone, so the error follows in the body as a server's does, and the connection is cut:
+            # a client that does not know the tag must not take a part for the whole.
+            if "Content-Encoding" not in headers:
+                await response.write(_late_error(error.body(self._engine.version), tag))
+            if request.transport is not None:
+                request.transport.close()
+        except ClientConnectionError:
+            pass
+        finally:
+            if step is not None and not step.done():
+                await asyncio.wait([step])
+            close = getattr(rest, "close", None)
+            if close is not None:
+                await asyncio.shield(self._in_thread(query.side, close))
+        return response
+
+    async def _input(self, request: web.Request) -> tuple[list[tuple[str, str]], Iterator[bytes]]:
+        """URL and form parameters, and the body: pulled chunk by chunk by the thread that eats it."""
+        pairs = list(request.query.items())
+        if request.content_type == "multipart/form-data":
+            form = await request.post()
+            for name, value in form.items():
+                if not isinstance(value, str):
+                    raise EngineError(errors.NOT_IMPLEMENTED, f"external data ({name}) is not supported here")
+                pairs.append((name, value))
+            return pairs, iter(())
+        loop = asyncio.get_running_loop()
+
+        def pull() -> bytes:
+            return asyncio.run_coroutine_threadsafe(request.content.readany(), loop).result()
+
+        return pairs, iter(pull, b"")
+
+    def _check_origin(self, request: web.Request) -> None:
+        """Refuse what a foreign web page sends through a browser of this machine, by name or across origins."""
+        if self._allowed_hosts is None:
+            return
+        origin = request.headers.get("Origin", "")
+        for name in (f"//{request.host}", origin if origin not in ("", "null") else "//localhost"):
+            try:
+                host = urlsplit(name).hostname
+            except ValueError:
+                host = None
+            if host not in self._allowed_hosts:
+                message = (
+                    f"request for or from {host}: this endpoint answers only to {sorted(self._allowed_hosts)}"
+                )
+                raise EngineError(errors.ACCESS_DENIED, message)
+
+    def _in_thread(self, side: Side, work: Callable[[], _T]) -> asyncio.Future[_T]:
+        if self._closing:
+            raise EngineError(errors.ABORTED, "The endpoint is shutting down")
+        future = asyncio.get_running_loop().run_in_executor(self._threads[side], work)
+        self._running.add(future)  # type: ignore[arg-type]
+        future.add_done_callback(self._running.discard)
+        return future
+
+    def _abandon(self, side: Side, done: "asyncio.Future[Reply]") -> None:
+        if done.cancelled() or done.exception() is not None:
+            return
+        close = getattr(done.result().rest, "close", None)
+        if close is not None:
+            self._threads[side].submit(close)
+
+    def _common(self, query_id: str) -> dict[str, str]:
+        return {
+            "X-ClickHouse-Query-Id": query_id,
+            "X-ClickHouse-Timezone": self._engine.timezone,
+            "X-ClickHouse-Server-Display-Name": DISPLAY_NAME,
+        }
+
+    def _failure(self, error: EngineError, query_id: str, *, close: bool) -> web.Response:
+        headers = {**self._common(query_id), "X-ClickHouse-Exception-Code": str(error.code)}
+        if error.code == errors.AUTHENTICATION_FAILED[0]:
+            headers["WWW-Authenticate"] = 'Basic realm="ClickHouse server HTTP API"'
+        response = web.Response(text=error.body(self._engine.version), status=error.status, headers=headers)
+        if close:
+            response.force_close()
+        return response
+
+
+async def _ok(_request: web.Request) -> web.Response:
+    return web.Response(text="Ok.\n")
+
+
+def _late_error(body: str, tag: str) -> bytes:
+    text, name = body.encode(), tag.encode()
+    return b"\r\n__exception__\r\n%b\r\n%b%d %b\r\n__exception__\r\n" % (name, text, len(text), name)
+
+
+async def listen(endpoint: Endpoint, host: str, port: int, side: Side) -> tuple[web.AppRunner, int]:
+    """Start one listener; port 0 takes a free one. Returns its runner and the port it got."""
+    runner = web.AppRunner(
+        endpoint.app(side),
+        access_log=None,
+        handler_cancellation=True,
+        auto_decompress=False,
+        read_bufsize=_READ_BUFFER,
+        max_line_size=1 << 20,
+        shutdown_timeout=0.5,
+    )
+    await runner.setup()
+    await web.TCPSite(runner, host, port).start()
+    address = runner.addresses[0]
+    return runner, int(address[1])

@@ -1,0 +1,201 @@
+"""One request against the engine, from its own thread: judge, run, and hand the answer out in pieces."""
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from itertools import chain
+
+from deploy.local.clickhouse import errors
+from deploy.local.clickhouse.codec import choose, compress, decompress
+from deploy.local.clickhouse.engine import STREAMED_FORMATS, Engine, Session, Stats
+from deploy.local.clickhouse.errors import EngineError
+from deploy.local.clickhouse.guard import Side
+from deploy.local.clickhouse.request import HARMLESS_SETTINGS, READER_BOUNDS, Query
+from deploy.local.clickhouse.sqltext import MAX_HEAD_BYTES, Incomplete, InsertHead, insert_head, output_format
+
+# A statement with its inline values; data in a named FORMAT streams and has no bound.
+MAX_TEXT_BYTES = 256 << 20
+# What is held back before headers are sent: an error within it still gets its proper HTTP status.
+HELD_BACK_BYTES = 1 << 20
+
+_CONTENT_TYPES = {
+    "TabSeparated": "text/tab-separated-values; charset=UTF-8",
+    "TSV": "text/tab-separated-values; charset=UTF-8",
+    "CSV": "text/csv; charset=UTF-8; header=absent",
+    "CSVWithNames": "text/csv; charset=UTF-8; header=present",
+    "CSVWithNamesAndTypes": "text/csv; charset=UTF-8; header=present",
+    "JSONEachRow": "application/x-ndjson; charset=UTF-8",
+    "Native": "application/octet-stream",
+    "Parquet": "application/octet-stream",
+    "RowBinary": "application/octet-stream",
+}
+
+
+@dataclass(slots=True)
+class Running:
+    """One request at work: the mark by which `Engine.kill` finds it, and whether stopping it loses nothing."""
+
+    mark: str
+    reading: bool = False
+
+
+@dataclass(slots=True)
+class Reply:
+    """An answer that has begun well. `held` is ready; `rest`, if any, still runs and must be exhausted or closed."""
+
+    headers: dict[str, str]
+    held: list[bytes]
+    rest: Iterator[bytes] | None = None
+
+
+def content_type(fmt: str) -> str:
+    """The Content-Type of a result in `fmt`."""
+    fallback = "application/json; charset=UTF-8" if fmt.startswith("JSON") else "text/plain; charset=UTF-8"
+    return _CONTENT_TYPES.get(fmt, fallback)
+
+
+def answer(engine: Engine, query: Query, running: Running, body: Iterator[bytes]) -> Reply:
+    """Run the request to its end, or to its first megabyte of answer. Blocks; raises EngineError."""
+    session = engine.session(running.mark)
+    try:
+        reply = _answer(engine, session, query, running, body)
+    except BaseException:
+        session.close()
+        raise
+    if reply.rest is None:
+        session.close()
+    else:
+        reply.rest = _closing([], reply.rest, session)
+    return reply
+
+
+def _answer(engine: Engine, session: Session, query: Query, running: Running, body: Iterator[bytes]) -> Reply:
+    started = time.monotonic_ns()
+    stats = Stats()
+    head, text, data = _statement(query.sql, decompress(body, query.content_encoding))
+    _prepare(session, query)
+    if head is not None:
+        engine.guard.check(session, f"{head.statement} FORMAT {head.format}", query.side)
+        _protect(session, query)
+        session.set({f"param_{name}": value for name, value in query.params.items()})
+        session.insert(head.statement, head.format, data, stats)
+        return Reply(_headers(stats, started, None), [])
+    kind = engine.guard.check(session, text, query.side)
+    running.reading = kind == "READ_ONLY"
+    _protect(session, query)
+    fmt = output_format(text) or query.default_format
+    streams = running.reading and fmt in STREAMED_FORMATS and not _has_tail(text, query)
+    run = session.stream if streams else session.whole
+    pieces = run(text, fmt, query.params, stats)
+    # What ran as a whole cannot fail any more, so it need not be held back to keep an error's status.
+    held, ended = _hold(pieces, None if streams and query.wait_end_of_query else HELD_BACK_BYTES)
+    rest = None if ended else pieces
+    # A statement that gives no result has no format either; clients tell the two apart by this header.
+    headers = _headers(stats, started, fmt if running.reading or held else None)
+    coding = choose(query.accept_encoding)
+    if coding is None or not held:
+        return Reply(headers, held, rest)
+    headers["Content-Encoding"] = coding
+    packed = compress(_closing(held, rest, None), coding)
+    return Reply(headers, list(packed)) if rest is None else Reply(headers, [], packed)
+
+
+def _closing(held: list[bytes], rest: Iterator[bytes] | None, session: Session | None) -> Iterator[bytes]:
+    """`held`, then `rest`; however this ends, what produced `rest` is closed, and the session after it."""
+    try:
+        yield from held
+        if rest is not None:
+            yield from rest
+    finally:
+        if rest is not None and hasattr(rest, "close"):
+            rest.close()
+        if session is not None:
+            session.close()
+
+
+def _statement(sql: str, body: Iterator[bytes]) -> tuple[InsertHead | None, str, Iterator[bytes]]:
+    """The insert's head and its data; or no head, and the whole text."""
+    text = f"{sql}\n".encode() if sql else b""
+    ended = False
+    while not ended:
+        chunk = next(body, None)
+        ended = chunk is None
+        text += chunk or b""
+        try:
+            head = insert_head(text, ended=ended)
+        except Incomplete:
+            if len(text) > MAX_HEAD_BYTES:
+                head = None
+            else:
+                continue
+        except UnicodeDecodeError as error:
+            raise EngineError(errors.BAD_ARGUMENTS, f"The statement is not UTF-8: {error}") from None
+        if head is not None:
+            return head, "", chain(_nonempty(text[head.data_at :]), body)
+        break
+    parts, size = [text], len(text)
+    for chunk in body:
+        size += len(chunk)
+        if size > MAX_TEXT_BYTES:
+            message = f"Statement longer than {MAX_TEXT_BYTES} bytes: send rows with INSERT ... FORMAT"
+            raise EngineError(errors.QUERY_IS_TOO_LARGE, message)
+        parts.append(chunk)
+    try:
+        return None, b"".join(parts).decode(), iter(())
+    except UnicodeDecodeError as error:
+        raise EngineError(errors.BAD_ARGUMENTS, f"The statement is not UTF-8: {error}") from None
+
+
+def _nonempty(data: bytes) -> Iterable[bytes]:
+    return (data,) if data else ()
+
+
+def _prepare(session: Session, query: Query) -> None:
+    settings = dict(query.settings)
+    if query.side is Side.READER:
+        settings = {**READER_BOUNDS, **{k: v for k, v in settings.items() if k in HARMLESS_SETTINGS}}
+    session.set(settings)
+    if query.database:
+        session.use(query.database)
+
+
+def _protect(session: Session, query: Query) -> None:
+    if query.readonly == "0":
+        return
+    session.set({"readonly": query.readonly})
+    if query.side is Side.READER:
+        # The engine refuses these (164), unless they ask for the value that is set anyway.
+        session.set({k: v for k, v in query.settings.items() if k not in HARMLESS_SETTINGS})
+
+
+def _has_tail(sql: str, query: Query) -> bool:
+    # Block by block the engine sends neither totals nor extremes.
+    lowered = sql.lower()
+    return "totals" in lowered or "extremes" in lowered or "extremes" in query.settings
+
+
+def _hold(pieces: Iterator[bytes], limit: int | None) -> tuple[list[bytes], bool]:
+    """The first `limit` bytes (None: all), and whether that was the end."""
+    held: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        if len(piece):
+            held.append(piece)
+            size += len(piece)
+        if limit is not None and size >= limit:
+            return held, False
+    return held, True
+
+
+def _headers(stats: Stats, started: int, fmt: str | None) -> dict[str, str]:
+    summary = {
+        **asdict(stats),
+        "total_rows_to_read": stats.read_rows,
+        "elapsed_ns": time.monotonic_ns() - started,
+    }
+    headers = {"X-ClickHouse-Summary": json.dumps({name: str(value) for name, value in summary.items()})}
+    if fmt is not None:
+        headers["X-ClickHouse-Format"] = fmt
+        headers["Content-Type"] = content_type(fmt)
+    return headers
