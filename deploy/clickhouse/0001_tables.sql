@@ -1,0 +1,188 @@
+-- Rendered from schemas/rows.py and schemas/tables.py by `make render`; do not edit.
+-- Rows are absolute and versioned: read them with FINAL, or through the views of the next migration.
+
+CREATE TABLE IF NOT EXISTS sessions (
+    `store_id` LowCardinality(String),
+    `person` String COMMENT 'c:<customer_id> or a:<anonymous_id>',
+    `session_key` String COMMENT 's:<session_id>, or g:<channel>:<start in ms> for one made from an idle gap',
+    `month` Date,
+    `channel` LowCardinality(String) COMMENT 'of the earliest member event',
+    `device` LowCardinality(String) COMMENT 'of the earliest member event that has one',
+    `country` LowCardinality(String),
+    `started_at` DateTime64(3, 'UTC'),
+    `ended_at` DateTime64(3, 'UTC') COMMENT 'the latest member event',
+    `closes_at` DateTime64(3, 'UTC') COMMENT 'last interaction, joined orders too, + the channel\'s time-out; closed after it',
+    `store_date` Date COMMENT 'of started_at, in the store\'s zone',
+    `present` UInt8 COMMENT 'any sign of the shopper: counts in M1',
+    `active` UInt8 COMMENT 'the shopper did something: counts in M32',
+    `activities` UInt32,
+    `messages_in` UInt32,
+    `messages_out` UInt32,
+    `supports` UInt32,
+    `impressions` UInt32,
+    `clicks` UInt32,
+    `detail_views` UInt32,
+    `adds` UInt32,
+    `removes` UInt32,
+    `empties` UInt32,
+    `orders` UInt32 COMMENT 'first captures in it, and those that joined it (H36)',
+    `goals` UInt32,
+    `experiences` Array(String) COMMENT 'distinct, ascending',
+    `last_shown_at` DateTime64(3, 'UTC') COMMENT 'latest impression, 0 if none',
+    `matures_at` DateTime64(3, 'UTC') COMMENT 'last_shown_at + attribution window, 0 if none',
+    `viewed` UInt8 COMMENT 'an impression, then the details of the same product (M17)',
+    `converted` UInt8 COMMENT 'a product impressed here became a direct line within the window (M18)',
+    `version` UInt64,
+    `is_deleted` UInt8
+)
+ENGINE = ReplacingMergeTree(version, is_deleted)
+PARTITION BY month
+ORDER BY (store_id, person, session_key)
+COMMENT 'A session of a person: when, where, what was done in it. Counts are of member events (decisions H30 to H42).';
+
+CREATE TABLE IF NOT EXISTS exposures (
+    `store_id` LowCardinality(String),
+    `person` String,
+    `session_key` String,
+    `widget_id` LowCardinality(String),
+    `month` Date,
+    `channel` LowCardinality(String) COMMENT 'of the session',
+    `started_at` DateTime64(3, 'UTC') COMMENT 'of the session',
+    `store_date` Date COMMENT 'of the session\'s start',
+    `strategies` Array(LowCardinality(String)) COMMENT 'distinct, ascending',
+    `placements` Array(LowCardinality(String)) COMMENT 'distinct, ascending',
+    `impressions` UInt32,
+    `first_shown_at` DateTime64(3, 'UTC'),
+    `last_shown_at` DateTime64(3, 'UTC'),
+    `shown_dates` Array(Date) COMMENT 'with shown_channels: distinct (store date, channel) of its impressions, ascending',
+    `shown_channels` Array(LowCardinality(String)),
+    `viewed` UInt8 COMMENT 'details of a product this widget had shown in the session (M17 by widget)',
+    `converted` UInt8 COMMENT 'a product this widget had shown in the session became a direct line (M18 by widget)',
+    `version` UInt64,
+    `is_deleted` UInt8
+)
+ENGINE = ReplacingMergeTree(version, is_deleted)
+PARTITION BY month
+ORDER BY (store_id, person, session_key, widget_id)
+COMMENT 'What a session saw of one widget, and whether it led to a detail view and to an order.';
+
+CREATE TABLE IF NOT EXISTS orders (
+    `store_id` LowCardinality(String),
+    `order_id` String,
+    `month` Date,
+    `person` String COMMENT 'of the earliest capture, like channel, session and captured_at (H50)',
+    `channel` LowCardinality(String),
+    `session_key` String COMMENT 'empty: no session',
+    `captured_at` DateTime64(3, 'UTC'),
+    `store_date` Date,
+    `currency` LowCardinality(String),
+    `exponent` UInt8 COMMENT 'digits of the currency\'s minor unit',
+    `order_version` UInt32,
+    `total` Int64,
+    `shipping` Int64,
+    `tax` Int64,
+    `line_id` Array(String),
+    `product_id` Array(String),
+    `sku` Array(String),
+    `quantity` Array(UInt32),
+    `unit_price` Array(Int64),
+    `discount` Array(Int64) COMMENT 'as sent, for the line',
+    `paid` Array(Int64) COMMENT 'line_paid (E6): adds up to total - shipping - tax exactly',
+    `credit` Array(LowCardinality(String)) COMMENT 'direct, assisted or none',
+    `exposure_only` Array(UInt8) COMMENT 'E21, H75',
+    `touch_kind` Array(LowCardinality(String)) COMMENT 'shown (direct); clicked, detail_viewed or added (assisted); empty',
+    `touch_at` Array(DateTime64(3, 'UTC')) COMMENT 'the anchor: impression (direct), interaction (assisted); 0 if none',
+    `touch_product` Array(String),
+    `widget_id` Array(LowCardinality(String)),
+    `strategy` Array(LowCardinality(String)),
+    `placement` Array(LowCardinality(String)),
+    `has_interaction` UInt8 COMMENT 'an interaction in the window: inclusive reading, all lines are assisted (H74)',
+    `adjustment` Array(LowCardinality(String)) COMMENT 'what was taken back, in order of application (H56): refund or cancel',
+    `adjustment_id` Array(String) COMMENT 'refund_id, empty for the cancel',
+    `adjusted_at` Array(DateTime64(3, 'UTC')),
+    `adjustment_date` Array(Date) COMMENT 'in the store\'s zone',
+    `adjustment_amount` Array(Int64) COMMENT 'what it took of the total',
+    `adjustment_lines` Array(Array(Int64)) COMMENT 'for each adjustment, what it took of each line\'s paid amount (H57)',
+    `version` UInt64,
+    `is_deleted` UInt8
+)
+ENGINE = ReplacingMergeTree(version, is_deleted)
+PARTITION BY month
+ORDER BY (store_id, order_id)
+COMMENT 'An order with its lines, the credit of each line, its cancel and its refunds: never half an order.';
+
+CREATE TABLE IF NOT EXISTS counters (
+    `store_id` LowCardinality(String),
+    `window_seconds` UInt16 COMMENT '900, correctable for the whole retention; 60 for events that came live',
+    `window_start` DateTime64(3, 'UTC'),
+    `channel` LowCardinality(String),
+    `partition` UInt16,
+    `month` Date,
+    `measures` Array(LowCardinality(String)) COMMENT 'ascending; see schemas.measures',
+    `values` Array(UInt64),
+    `version` UInt64,
+    `is_deleted` UInt8
+)
+ENGINE = ReplacingMergeTree(version, is_deleted)
+PARTITION BY month
+ORDER BY (store_id, window_seconds, window_start, channel, partition)
+TTL toDateTime(window_start) + INTERVAL 3 DAY DELETE WHERE window_seconds = 60
+COMMENT 'Accepted events of a tumbling window by measure; partial for one Kafka partition, so views sum partitions.';
+
+CREATE TABLE IF NOT EXISTS ledger (
+    `topic` LowCardinality(String) COMMENT 'short name',
+    `partition` UInt16,
+    `hour` DateTime64(3, 'UTC'),
+    `month` Date,
+    `read` UInt64,
+    `accepted` UInt64,
+    `duplicate` UInt64,
+    `test_traffic` UInt64,
+    `dead_letter` UInt64,
+    `too_late` UInt64,
+    `forwarded` UInt64,
+    `reasons` Array(LowCardinality(String)) COMMENT 'of the dead letters, ascending',
+    `reason_counts` Array(UInt64),
+    `version` UInt64,
+    `is_deleted` UInt8
+)
+ENGINE = ReplacingMergeTree(version, is_deleted)
+PARTITION BY month
+ORDER BY (topic, partition, hour)
+COMMENT 'What became of the records of a topic, partition and hour (of the record\'s timestamp). read = sum of the rest.';
+
+CREATE TABLE IF NOT EXISTS watermarks (
+    `partition` UInt16,
+    `month` Date COMMENT 'always the same: one row a partition',
+    `watermark` DateTime64(3, 'UTC'),
+    `idle` UInt8 COMMENT 'all its topics are at their end: it holds nobody back',
+    `record_time` DateTime64(3, 'UTC') COMMENT 'the largest record timestamp taken',
+    `version` UInt64,
+    `is_deleted` UInt8
+)
+ENGINE = ReplacingMergeTree(version, is_deleted)
+PARTITION BY month
+ORDER BY (partition)
+COMMENT 'How far a partition is. Written last in each epoch, so that it never promises what is not yet visible.';
+
+CREATE TABLE IF NOT EXISTS dead_letters (
+    `topic` LowCardinality(String) COMMENT 'short name of where it was read',
+    `partition` UInt16,
+    `offset` UInt64,
+    `month` Date,
+    `record_time` DateTime64(3, 'UTC'),
+    `first_seen_at` DateTime64(3, 'UTC') COMMENT 'wall clock of the worker',
+    `reason` LowCardinality(String),
+    `field` String,
+    `store_id` LowCardinality(String) COMMENT 'as far as it could be told, else empty',
+    `key` String,
+    `value` String,
+    `header_names` Array(String),
+    `header_values` Array(String),
+    `version` UInt64,
+    `is_deleted` UInt8
+)
+ENGINE = ReplacingMergeTree(version, is_deleted)
+PARTITION BY month
+ORDER BY (topic, partition, offset)
+COMMENT 'A record that could not be processed, byte for byte, with its origin and the reason.';
