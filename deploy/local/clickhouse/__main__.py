@@ -1,7 +1,7 @@
 """`python -m deploy.local.clickhouse --data DIR --port N`: the endpoint as a process of its own.
 
 Prints one line of JSON when it answers (`url`, `host`, `port`, `reader_url`, `reader_port`, `pid`, `version`).
-Ends on SIGTERM or SIGINT within 5 s with 0; exits 3 if the directory is in use, 4 if a port is.
+Ends on SIGTERM or SIGINT (or the end of stdin, if asked) within 5 s with 0; exits 3 if the directory is in use, 4 if a port is.
 """
 
 import argparse
@@ -37,6 +37,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--memory-bytes", type=int, default=DEFAULT_MEMORY_BYTES, help="bound of all queries together"
     )
+    parser.add_argument("--stop-with-stdin", action="store_true", help="end when standard input does (a pipe)")
     return parser.parse_args()
 
 
@@ -45,6 +46,9 @@ async def _serve(engine: Engine, arguments: argparse.Namespace) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if arguments.stop_with_stdin:
+        # A starter that is killed cannot send a signal; the pipe it held closes all the same.
+        loop.add_reader(sys.stdin.fileno(), lambda: None if os.read(sys.stdin.fileno(), 4096) else stop.set())
     host = arguments.host
     endpoint = Endpoint(engine) if host in _LOOPBACK_HOSTS else Endpoint(engine, allowed_hosts=None)
     shown = f"[{host}]" if ":" in host else host

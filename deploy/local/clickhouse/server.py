@@ -1,7 +1,6 @@
 """ClickHouse's HTTP interface: requests in, one engine thread each, answers out."""
 
 import asyncio
-import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -99,8 +98,7 @@ class Endpoint:
     async def _stream(
         self, request: web.Request, query: Query, headers: dict[str, str], reply: Reply, rest: Iterator[bytes]
     ) -> web.StreamResponse:
-        tag = secrets.token_hex(8)
-        response = web.StreamResponse(headers={**headers, "X-ClickHouse-Exception-Tag": tag})
+        response = web.StreamResponse(headers={**headers, "X-ClickHouse-Exception-Tag": reply.late.tag})
         step: asyncio.Future[bytes | None] | None = None
         try:
             await response.prepare(request)
@@ -113,13 +111,10 @@ class Endpoint:
                 if piece_or_end is None:
                     break
                 await response.write(piece_or_end)
-            await response.write_eof()
-        except EngineError as error:
-            # Headers are gone, so the error follows in the body as a server's does, and the connection is cut:
-            # a client that does not know the tag must not take a part for the whole.
-            if "Content-Encoding" not in headers:
-                await response.write(_late_error(error.body(self._engine.version), tag))
-            if request.transport is not None:
+            if not reply.late.raised:
+                await response.write_eof()
+            elif request.transport is not None:
+                # A client that does not know the tag must not take a part of the answer for the whole.
                 request.transport.close()
         except ClientConnectionError:
             pass
@@ -198,11 +193,6 @@ class Endpoint:
 
 async def _ok(_request: web.Request) -> web.Response:
     return web.Response(text="Ok.\n")
-
-
-def _late_error(body: str, tag: str) -> bytes:
-    text, name = body.encode(), tag.encode()
-    return b"\r\n__exception__\r\n%b\r\n%b%d %b\r\n__exception__\r\n" % (name, text, len(text), name)
 
 
 async def listen(endpoint: Endpoint, host: str, port: int, side: Side) -> tuple[web.AppRunner, int]:

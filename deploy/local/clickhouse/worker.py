@@ -1,9 +1,10 @@
 """One request against the engine, from its own thread: judge, run, and hand the answer out in pieces."""
 
 import json
+import secrets
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import chain
 
 from deploy.local.clickhouse import errors
@@ -12,7 +13,14 @@ from deploy.local.clickhouse.engine import STREAMED_FORMATS, Engine, Session, St
 from deploy.local.clickhouse.errors import EngineError
 from deploy.local.clickhouse.guard import Side
 from deploy.local.clickhouse.request import HARMLESS_SETTINGS, READER_BOUNDS, Query
-from deploy.local.clickhouse.sqltext import MAX_HEAD_BYTES, Incomplete, InsertHead, insert_head, output_format
+from deploy.local.clickhouse.sqltext import (
+    MAX_HEAD_BYTES,
+    Incomplete,
+    InsertHead,
+    insert_head,
+    output_format,
+    tokens,
+)
 
 # A statement with its inline values; data in a named FORMAT streams and has no bound.
 MAX_TEXT_BYTES = 256 << 20
@@ -41,12 +49,33 @@ class Running:
 
 
 @dataclass(slots=True)
+class LateError:
+    """An error after the headers: it follows in the body, marked with a tag that the headers announced."""
+
+    tag: str = field(default_factory=lambda: secrets.token_hex(8))
+    raised: bool = False
+
+    def after(self, pieces: Iterator[bytes], version: str) -> Iterator[bytes]:
+        """`pieces`; if they break off, the error in place of the rest, and `raised`."""
+        try:
+            yield from pieces
+        except EngineError as error:
+            self.raised = True
+            tag, text = self.tag.encode(), error.body(version).encode()
+            yield b"\r\n__exception__\r\n%b\r\n%b%d %b\r\n__exception__\r\n" % (tag, text, len(text), tag)
+        finally:
+            if hasattr(pieces, "close"):
+                pieces.close()
+
+
+@dataclass(slots=True)
 class Reply:
     """An answer that has begun well. `held` is ready; `rest`, if any, still runs and must be exhausted or closed."""
 
     headers: dict[str, str]
     held: list[bytes]
     rest: Iterator[bytes] | None = None
+    late: "LateError" = field(default_factory=lambda: LateError())
 
 
 def content_type(fmt: str) -> str:
@@ -85,20 +114,21 @@ def _answer(engine: Engine, session: Session, query: Query, running: Running, bo
     running.reading = kind == "READ_ONLY"
     _protect(session, query)
     fmt = output_format(text) or query.default_format
-    streams = running.reading and fmt in STREAMED_FORMATS and not _has_tail(text, query)
+    streams = running.reading and fmt in STREAMED_FORMATS and _can_stream(text, query)
     run = session.stream if streams else session.whole
     pieces = run(text, fmt, query.params, stats)
     # What ran as a whole cannot fail any more, so it need not be held back to keep an error's status.
     held, ended = _hold(pieces, None if streams and query.wait_end_of_query else HELD_BACK_BYTES)
-    rest = None if ended else pieces
+    late = LateError()
+    rest = None if ended else late.after(pieces, engine.version)
     # A statement that gives no result has no format either; clients tell the two apart by this header.
     headers = _headers(stats, started, fmt if running.reading or held else None)
     coding = choose(query.accept_encoding)
     if coding is None or not held:
-        return Reply(headers, held, rest)
+        return Reply(headers, held, rest, late)
     headers["Content-Encoding"] = coding
     packed = compress(_closing(held, rest, None), coding)
-    return Reply(headers, list(packed)) if rest is None else Reply(headers, [], packed)
+    return Reply(headers, list(packed)) if rest is None else Reply(headers, [], packed, late)
 
 
 def _closing(held: list[bytes], rest: Iterator[bytes] | None, session: Session | None) -> Iterator[bytes]:
@@ -169,10 +199,14 @@ def _protect(session: Session, query: Query) -> None:
         session.set({k: v for k, v in query.settings.items() if k not in HARMLESS_SETTINGS})
 
 
-def _has_tail(sql: str, query: Query) -> bool:
-    # Block by block the engine sends neither totals nor extremes.
+def _can_stream(sql: str, query: Query) -> bool:
+    # Block by block the engine runs SELECTs only, and sends neither totals nor extremes.
     lowered = sql.lower()
-    return "totals" in lowered or "extremes" in lowered or "extremes" in query.settings
+    first = next(tokens(lowered.encode()))
+    selects = lowered.encode()[first.start : first.end] in (b"select", b"with", b"from", b"(")
+    return (
+        selects and "totals" not in lowered and "extremes" not in lowered and "extremes" not in query.settings
+    )
 
 
 def _hold(pieces: Iterator[bytes], limit: int | None) -> tuple[list[bytes], bool]:
