@@ -1,0 +1,124 @@
+"""The table of contents of the worker: six source topics in, one agent, one engine, epochs out.
+
+shop.session  shop.impression  shop.click  shop.cart  shop.order  shop.journey-node
+      │ chunks of up to 2,000 records, in offset order, aligned in event time while catching up
+      ▼
+agent `chunks`  ──>  engine  ──>  processor of the partition
+      │ every half second, or sooner when much is pending: one transaction a partition
+      ▼
+changelog (state, offsets)    shop.rows.<table>    shop.dead-letter
+"""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import faust
+
+from schemas.epoch import ProcessorFactory
+from schemas.topics import Topics
+from streams.engine.engine import Engine, OpenStore, wall_clock_ms
+from streams.engine.fatal import Exit, exit_now
+from streams.engine.fetching import seconds
+from streams.engine.options import EngineOptions
+from streams.engine.state import Identity, MemoryStore, StateStore, open_rocks
+from streams.engine.telemetry import EngineTelemetry
+from streams.engine.transport import ChunkSchema, ChunkTransport
+
+# Chunks between fetch and processing: enough that neither waits for the other, few enough to bound memory.
+QUEUED_CHUNKS = 8
+HALF_KEPT_MS = 7 * 86_400_000
+
+log = logging.getLogger("shopmeter.app")
+
+
+class ShopmeterApp(faust.App):  # type: ignore[misc]
+    """A Faust app whose transport brings chunks and whose commits are the engine's epochs."""
+
+    def __init__(self, *args: Any, engine: Engine, **options: Any) -> None:
+        self.engine = engine
+        super().__init__(*args, **options)
+
+    def _new_transport(self) -> ChunkTransport:
+        return ChunkTransport(self.conf.broker_consumer, self, engine=self.engine)
+
+    def _new_producer_transport(self) -> ChunkTransport:
+        return self._new_transport()
+
+    def FlowControlQueue(self, maxsize: int | None = None, *, clear_on_resume: bool = False) -> Any:
+        """Queues that Faust does not empty on resume: it resumes more often than it rebalances, and a chunk lost
+        that way would be a hole. The engine itself drops chunks of an earlier assignment."""
+        return super().FlowControlQueue(maxsize, clear_on_resume=False)
+
+    async def on_stop(self) -> None:
+        """Commit and drop everything before Faust stops its own parts."""
+        await self.engine.shutdown()
+        await super().on_stop()
+
+    async def crash(self, reason: BaseException) -> None:
+        """A crash of any part ends the process: Faust's orderly stop after it would commit."""
+        self.engine.exit("the worker crashed", reason)
+
+
+def build_app(
+    options: EngineOptions,
+    factory: ProcessorFactory,
+    open_store: OpenStore,
+    *,
+    telemetry: EngineTelemetry | None = None,
+    exit: Exit = exit_now,
+    data_dir: Path | None = None,
+) -> ShopmeterApp:
+    """The app, not started. `data_dir`: where Faust may make its own (empty) directories."""
+    engine = Engine(options, factory, open_store, telemetry=telemetry, exit=exit)
+    app = ShopmeterApp(
+        options.application,
+        engine=engine,
+        broker=[f"kafka://{host}" for host in str(options.kafka["bootstrap_servers"]).split(",")],
+        datadir=str(data_dir or Path(".")),
+        processing_guarantee="at_least_once",
+        broker_commit_interval=seconds(options.epoch_interval_ms),
+        broker_session_timeout=seconds(options.session_timeout_ms),
+        broker_heartbeat_interval=seconds(options.heartbeat_ms),
+        broker_rebalance_timeout=seconds(options.rebalance_timeout_ms),
+        stream_buffer_maxsize=QUEUED_CHUNKS,
+        # We commit on revoke ourselves; Faust's waiting has no end.
+        stream_wait_empty=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        # Faust's server binds 0.0.0.0:6066 and serves table data.
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+    )
+    topics = options.topics
+    source = app.topic(*topics.sources, schema=ChunkSchema(), internal=False)
+
+    @app.agent(source, name=f"{options.application}.chunks", concurrency=1)  # type: ignore[untyped-decorator]
+    async def chunks(stream: Any) -> None:
+        """Every chunk of every source topic, in order. Nothing escapes `take`: it ends the process first."""
+        async for event in stream.noack().events():
+            await engine.take(event.value)
+
+    return app
+
+
+def store_opener(
+    topics: Topics, *, state_dir: Path | None, now_ms: Callable[[], int] = wall_clock_ms, topic_id: str = ""
+) -> OpenStore:
+    """Stores on disk below `state_dir`, or in memory when it is None."""
+
+    def open_store(partition: int) -> StateStore:
+        if state_dir is None:
+            return MemoryStore(partition)
+        opened = open_rocks(
+            state_dir,
+            identity=Identity(topics.changelog, topic_id, partition),
+            now_ms=now_ms,
+            delete_retention_ms=HALF_KEPT_MS,
+        )
+        if opened.wiped is not None:
+            log.warning("state of partition %d wiped: %s", partition, opened.wiped.detail)
+        return opened.store
+
+    return open_store

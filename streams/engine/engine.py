@@ -1,0 +1,304 @@
+"""The engine: partitions that come and go, chunks in, epochs out.
+
+Everything here runs on the event loop's thread. One rule holds it together: whatever is not in `_live` is not read,
+not processed and not committed. A partition enters `_live` when its producer has fenced the last owner, its state is
+complete and its source topics are read from where that state says; it leaves at the first sign of a rebalance.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from aiokafka import TopicPartition
+
+from schemas.epoch import ProcessorFactory
+from streams.engine.assigning import check_co_location, gather_or_cancel
+from streams.engine.chunks import Chunk
+from streams.engine.collector import Collector
+from streams.engine.ends import End
+from streams.engine.epochs import Cut, commit, elapsed, make_producer
+from streams.engine.fatal import Exit, exit_now
+from streams.engine.fetching import seconds
+from streams.engine.options import BrokenAssumption, EngineOptions
+from streams.engine.partition import Partition
+from streams.engine.restore import restore
+from streams.engine.state import StateStore
+from streams.engine.telemetry import EngineTelemetry, NoTelemetry
+
+log = logging.getLogger("shopmeter.engine")
+
+GAUGES_SECONDS = 1.0
+STOP_SECONDS = 5.0
+
+
+class Source(Protocol):
+    """What the engine asks of the consumer."""
+
+    async def open(self, offsets: dict[TopicPartition, int], assignment: int) -> bool:
+        """Read these from these offsets, under this assignment. False when a rebalance took them away."""
+        ...
+
+
+OpenStore = Callable[[int], StateStore]
+"""Partition -> its store, as the disk has it. Never restored yet."""
+
+
+def wall_clock_ms() -> int:
+    """Now, in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class Engine:
+    """One worker's engine. `source` is set by the consumer that Faust makes."""
+
+    source: Source
+
+    def __init__(
+        self,
+        options: EngineOptions,
+        factory: ProcessorFactory,
+        open_store: OpenStore,
+        *,
+        telemetry: EngineTelemetry | None = None,
+        exit: Exit = exit_now,
+        make_producer: Callable[[EngineOptions, int], Any] = make_producer,
+        now_ms: Callable[[], int] = wall_clock_ms,
+    ) -> None:
+        self.options = options
+        self.exit = exit
+        self.telemetry: EngineTelemetry = telemetry or NoTelemetry()
+        self.collector = Collector(self.telemetry.on_gc)
+        self.closed = False
+        self.on_closed: Callable[[], None] = lambda: None
+        """Called once, when everything is committed and given back."""
+        self._factory = factory
+        self._open_store = open_store
+        self._make_producer = make_producer
+        self._now_ms = now_ms
+        self._assignment = 0
+        self._live: dict[int, Partition] = {}
+        self._preparing: asyncio.Task[None] | None = None
+        self._preparing_since: float | None = None
+        self._in_flight: dict[int, asyncio.Task[None]] = {}
+        self._held: dict[int, frozenset[str]] = {}
+        self._gauges_at = 0.0
+
+    # --- what the consumer asks -------------------------------------------------------------------------------
+
+    def wanted(self) -> tuple[int, frozenset[TopicPartition]]:
+        """The current assignment's number, and the topic-partitions to take chunks of now."""
+        now = time.monotonic()
+        topics = self.options.topics
+        wanted: set[TopicPartition] = set()
+        for number, partition in self._live.items():
+            held = partition.held_back(now)
+            if held != self._held.get(number, frozenset()):
+                self._held[number] = held
+                self.telemetry.on_aligned(number, len(held))
+            for name, topic in zip(partition.topics, topics.sources, strict=True):
+                if name not in held:
+                    wanted.add(TopicPartition(topic, number))
+        return self._assignment, frozenset(wanted)
+
+    def note_ends(self, assignment: int, ends: Mapping[TopicPartition, End]) -> None:
+        """What fetch responses said about the ends of topics, once a turn."""
+        if assignment != self._assignment:
+            return
+        now = time.monotonic()
+        topics = self.options.topics
+        for number, partition in self._live.items():
+            for name, topic in zip(partition.topics, topics.sources, strict=True):
+                partition.note_end(name, ends.get(TopicPartition(topic, number)), now)
+
+    async def take(self, chunk: Chunk) -> None:
+        """Process a chunk, when its partition is (still) ours. Waits while a full epoch waits for one in flight."""
+        partition = self._owner(chunk)
+        while partition is not None and partition.is_full and chunk.partition in self._in_flight:
+            # Backpressure: memory holds one epoch in flight and one full, never more.
+            await asyncio.wait([self._in_flight[chunk.partition]])
+            partition = self._owner(chunk)
+        if partition is None:
+            return
+        began = time.perf_counter()
+        try:
+            partition.take(chunk, self._now_ms())
+        except Exception as error:
+            self.exit(
+                f"{chunk.topic}/{chunk.partition}: processing offsets {chunk.begin} to {chunk.end} failed",
+                error,
+            )
+        self.telemetry.on_chunk(chunk.topic, chunk.partition, len(chunk.records), time.perf_counter() - began)
+        if partition.is_full and chunk.partition not in self._in_flight:
+            self._begin_epoch(partition)
+
+    def _owner(self, chunk: Chunk) -> Partition | None:
+        # A chunk of an earlier assignment is read again, by whoever owns the partition now.
+        return self._live.get(chunk.partition) if chunk.assignment == self._assignment else None
+
+    # --- epochs -----------------------------------------------------------------------------------------------
+
+    def tick(self) -> None:
+        """The commit timer: begin an epoch for each partition that has something and none in flight."""
+        for number, partition in self._live.items():
+            if number not in self._in_flight and partition.is_due():
+                self._begin_epoch(partition)
+        self.collector.between()
+        now = time.monotonic()
+        if now - self._gauges_at >= GAUGES_SECONDS:
+            self._gauges_at = now
+            for number, partition in self._live.items():
+                self.telemetry.on_gauges(number, partition.processor.gauges())
+
+    def _begin_epoch(self, partition: Partition) -> None:
+        try:
+            cut = partition.cut(self._now_ms())
+        except Exception as error:
+            self.exit(f"partition {partition.number}: cutting an epoch failed", error)
+        if cut is not None:
+            self._in_flight[partition.number] = asyncio.ensure_future(self._commit(partition, cut))
+
+    async def _commit(self, partition: Partition, cut: Cut) -> None:
+        began = time.monotonic()
+        try:
+            done = await commit(
+                cut, producer=partition.producer, partition=partition.number, options=self.options
+            )
+            partition.committed(cut, done.changelog_offset)
+        except BaseException as error:
+            # Whether it is committed or not is unknown now. The next start reads the answer from the changelog.
+            self.exit(f"partition {partition.number}: epoch {cut.pending.number} was not committed", error)
+        del self._in_flight[partition.number]
+        rows = {table: len(table_rows) for table, table_rows in cut.epoch.rows.items()}
+        self.telemetry.on_epoch(
+            partition.number, elapsed(cut.first_chunk_at), elapsed(began), rows, done.changelog_bytes
+        )
+        self.telemetry.on_counts(partition.number, cut.counts)
+        if partition.is_full and self._live.get(partition.number) is partition:
+            self._begin_epoch(partition)
+
+    # --- partitions come and go -------------------------------------------------------------------------------
+
+    def assign(self, assigned: frozenset[TopicPartition]) -> None:
+        """A rebalance gave us these. Fences, restores and opens them in the background."""
+        if self.closed:
+            return
+        if self._live or self._preparing is not None:
+            self.exit(
+                "partitions were assigned before the last ones were revoked; the client broke its order"
+            )
+        self._assignment += 1
+        try:
+            numbers = check_co_location(assigned, self.options.topics)
+        except BrokenAssumption as error:
+            self.exit("the assignment can't be worked on", error)
+        self.telemetry.on_rebalance(numbers)
+        self._preparing_since = time.monotonic()
+        self._preparing = asyncio.ensure_future(self._prepare(numbers, self._assignment))
+
+    async def _prepare(self, numbers: list[int], assignment: int) -> None:
+        producers = {number: self._make_producer(self.options, number) for number in numbers}
+        opened: dict[int, StateStore] = {}
+        try:
+            # Producers first, all of them: each fences the last owner and ends the transaction it left open, so
+            # that the changelog's end and the state can't change any more once they are read.
+            await gather_or_cancel(producer.start() for producer in producers.values())
+            await gather_or_cancel(self._restore(number, producers, opened, assignment) for number in numbers)
+        except asyncio.CancelledError:
+            for store in opened.values():
+                store.close()
+            await self._stop_producers(producers.values())
+            raise
+        except Exception as error:
+            self.exit(f"partitions {numbers} can't be taken over", error)
+        self._preparing = self._preparing_since = None
+        self.telemetry.ready(True)
+        log.info("processing partitions %s", numbers)
+
+    async def _restore(
+        self, number: int, producers: dict[int, Any], opened: dict[int, StateStore], assignment: int
+    ) -> None:
+        began = time.monotonic()
+        store = opened[number] = self._open_store(number)
+        restored = await restore(number, store, self.options)
+        for topic, records in restored.unread.items():
+            log.error(
+                "%s/%d: %d records were deleted by retention before they were read", topic, number, records
+            )
+            self.telemetry.on_unread_expired(topic, number, records)
+        meta = store.meta.processor if store.meta else None
+        partition = Partition(
+            number,
+            processor=self._factory(number, store, meta),
+            store=store,
+            producer=producers[number],
+            begin=restored.begin,
+            options=self.options,
+        )
+        topics = self.options.topics
+        offsets = {
+            TopicPartition(topics.source(name), number): offset for name, offset in restored.begin.items()
+        }
+        if not await self.source.open(offsets, assignment):
+            log.info("partition %d was revoked before it was restored", number)
+            await asyncio.Event().wait()  # until the revocation cancels us
+        del opened[number], producers[number]
+        self._live[number] = partition
+        self.telemetry.on_restore(number, restored.records, time.monotonic() - began)
+
+    async def revoke(self) -> None:
+        """A rebalance takes everything (the client is eager): commit what is processed, then drop it."""
+        self.telemetry.ready(False)
+        leaving, self._live, self._held = list(self._live.values()), {}, {}
+        if self._preparing is not None:
+            preparing, self._preparing, self._preparing_since = self._preparing, None, None
+            preparing.cancel()
+            await asyncio.wait([preparing])
+            leaving += self._live.values()
+            self._live = {}
+        await asyncio.gather(*(self._leave(partition) for partition in leaving))
+        self._assignment += 1
+        for partition in leaving:
+            self.telemetry.on_partition_closed(partition.number)
+
+    async def _leave(self, partition: Partition) -> None:
+        while (task := self._in_flight.get(partition.number)) is not None:
+            await asyncio.wait([task])
+        self._begin_epoch(partition)
+        while (task := self._in_flight.get(partition.number)) is not None:
+            await asyncio.wait([task])
+        partition.store.close()
+        await self._stop_producers([partition.producer])
+
+    async def _stop_producers(self, producers: Any) -> None:
+        stops = [asyncio.ensure_future(producer.stop()) for producer in producers]
+        if stops:
+            _, late = await asyncio.wait(stops, timeout=STOP_SECONDS)
+            for task in late:
+                # Nothing is in flight, so nothing is lost; a socket that does not close must not hold a rebalance.
+                task.cancel()
+
+    async def shutdown(self) -> None:
+        """Commit what is processed and give everything back. Nothing is taken after this."""
+        if self.closed:
+            return
+        self.closed = True
+        await self.revoke()
+        self.on_closed()
+
+    # --- what the watchdog asks, from its thread --------------------------------------------------------------
+
+    def stuck(self, now: float) -> str | None:
+        """Why nothing moves although it should; see Watched."""
+        since = self._preparing_since
+        limit = seconds(self.options.restore_timeout_ms) + seconds(self.options.stuck_after_ms)
+        if since is not None and now - since > limit:
+            return f"partitions were not ready {now - since:.0f} s after they were assigned"
+        stuck_after = seconds(self.options.stuck_after_ms)
+        for number, partition in list(self._live.items()):
+            if now - partition.progress_at > stuck_after and partition.has_lag(
+                self._held.get(number, frozenset())
+            ):
+                return f"partition {number} has records to process, and has committed nothing for {stuck_after:.0f} s"
+        return None

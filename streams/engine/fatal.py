@@ -1,0 +1,35 @@
+"""The end of the process when something is wrong: one clear line, at once, before anything is committed.
+
+There is no way back from here on purpose. What was not committed is read again by the next start, and whatever made
+the process end stays visible as an exit code instead of a log line that nobody reads.
+"""
+
+import logging
+import os
+import sys
+from typing import NoReturn, Protocol
+
+EXIT_FATAL = 70  # EX_SOFTWARE: the supervisor restarts us; a loop of it is an alert
+
+log = logging.getLogger("shopmeter.engine")
+
+
+class Exit(Protocol):
+    """Ends the process. Tests hand in one that raises."""
+
+    def __call__(self, reason: str, cause: BaseException | None = None) -> NoReturn: ...
+
+
+def exit_now(reason: str, cause: BaseException | None = None) -> NoReturn:
+    """Log one line (the traceback at debug level) and end the process without any clean-up."""
+    # Clean-up is what would commit: Faust acks, flushes and commits while it stops.
+    line = f"{reason}: {type(cause).__name__}: {cause}" if cause is not None else reason
+    try:
+        log.critical("fatal: %s; exit %d, nothing more is committed", line, EXIT_FATAL)
+        if cause is not None:
+            log.debug("the cause", exc_info=cause)
+        for handler in [*log.handlers, *logging.getLogger().handlers]:
+            handler.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(EXIT_FATAL)

@@ -1,0 +1,117 @@
+"""One partition number of all source topics: its processor, its state, its positions, and the epoch it is filling.
+
+Synchronous. What is processed and what may be committed change in the same step, so they can't disagree.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from schemas.epoch import PartitionProcessor
+from schemas.topics import SOURCES
+from streams.engine.chunks import Chunk, Positions
+from streams.engine.ends import End, TopicEnds, held_back
+from streams.engine.epochs import Cut
+from streams.engine.fetching import seconds
+from streams.engine.options import EngineOptions
+from streams.engine.state import StateStore
+
+
+class Partition:
+    """Live from the end of its restore until it is revoked."""
+
+    def __init__(
+        self,
+        number: int,
+        *,
+        processor: PartitionProcessor,
+        store: StateStore,
+        producer: Any,
+        begin: Mapping[str, int],
+        options: EngineOptions,
+    ) -> None:
+        self.number = number
+        self.topics = SOURCES
+        self.processor = processor
+        self.store = store
+        self.producer = producer
+        self.positions = Positions(begin)
+        self.ends = TopicEnds(SOURCES, idle_after=seconds(options.idle_after_ms))
+        self._options = options
+        self._epoch_number = store.meta.number if store.meta else 0
+        self._first_chunk_at: float | None = None
+        self._idle: frozenset[str] = frozenset()
+        self._flushed_at = time.monotonic()
+        self.progress_at = time.monotonic()
+        """When this partition last committed, or last had nothing to do."""
+
+    def take(self, chunk: Chunk, now_ms: int) -> None:
+        """Process a chunk and make its end committable. Anything raised must end the process."""
+        self.positions.check(chunk)
+        if chunk.records:
+            self.processor.observe(now_ms=now_ms, idle=self.ends.idle())
+            self.processor.process(chunk.topic, chunk.records)
+            if self._first_chunk_at is None:
+                self._first_chunk_at = time.monotonic()
+        self.positions.finish(chunk)
+
+    @property
+    def pending(self) -> int:
+        """About how many bytes the next epoch will hold."""
+        return self.processor.pending
+
+    @property
+    def is_full(self) -> bool:
+        """The next epoch has reached the size bound."""
+        return self.processor.pending >= self._options.epoch_max_bytes
+
+    def is_due(self) -> bool:
+        """Is there anything to flush: records, a topic that became idle, or just a while without a flush?"""
+        if self._first_chunk_at is not None or self.ends.idle() != self._idle:
+            return True
+        # Time passes for the processor too, even when nothing comes.
+        return time.monotonic() - self._flushed_at >= seconds(self._options.idle_after_ms)
+
+    def cut(self, now_ms: int) -> Cut | None:
+        """Step 1 of an epoch: flush and offsets in one synchronous step. None when nothing happened."""
+        idle = self.ends.idle()
+        self.processor.observe(now_ms=now_ms, idle=idle)
+        epoch = self.processor.flush()
+        self._idle = idle
+        now = self._flushed_at = time.monotonic()
+        first_chunk_at, self._first_chunk_at = self._first_chunk_at, None
+        if epoch is None:
+            self.progress_at = now
+            return None
+        offsets = self.positions.committable()
+        expired: list[bytes] = []
+        if epoch.expire_before_day > 0:
+            expired = self.store.expired(epoch.expire_before_day, self._options.expire_step)
+        self._epoch_number += 1
+        pending = self.store.begin(epoch, number=self._epoch_number, offsets=offsets, expired=expired)
+        return Cut(epoch, pending, offsets, self.processor.counts(), first_chunk_at or now)
+
+    def committed(self, cut: Cut, changelog_offset: int) -> None:
+        """Step 5: the epoch's transaction is committed, write the local store."""
+        self.store.commit(cut.pending, changelog_offset)
+        self.progress_at = time.monotonic()
+
+    def note_end(self, topic: str, end: End | None, now: float) -> None:
+        """Take note of a fetch response; once for each topic a turn, also without one."""
+        self.ends.observe(topic, self.positions[topic], end, now)
+
+    def held_back(self, now: float) -> frozenset[str]:
+        """Topics (short) that must wait for slower ones while the partition catches up."""
+        behind = self.ends.behind(now)
+        if not behind:
+            return behind
+        return held_back(behind, self.processor.topic_times(), self._options.alignment_ms)
+
+    def has_lag(self, held: frozenset[str]) -> bool:
+        """Are records known to wait in a topic that is not held back, or processed and not flushed?
+
+        Reads only, and nothing of the processor's: the watchdog asks from its thread.
+        """
+        if self._first_chunk_at is not None:
+            return True
+        return any(self.ends.lag(topic, self.positions[topic]) > 0 for topic in SOURCES if topic not in held)

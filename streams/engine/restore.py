@@ -1,0 +1,151 @@
+"""A partition's state read back from its changelog, complete or not at all.
+
+The reader is our own: it starts where the local store ends and is done when its *position* reaches the end offset
+(the last offsets are transaction markers, which are never delivered). The partition's producer must have been started
+before: that ended whatever the last owner left open, so the end offset does not move any more.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas.topics import SOURCES
+from streams.engine.options import BrokenAssumption, EngineOptions
+from streams.engine.state import StateStore
+
+RECORDS_A_CALL = 5_000
+# Short: after the last record only a transaction marker comes, which ends no wait.
+WAIT_MS = 20
+
+log = logging.getLogger("shopmeter.engine.restore")
+
+
+class Restored(NamedTuple):
+    """Where a partition goes on from."""
+
+    begin: dict[str, int]
+    """Short source topic -> next offset to read."""
+    unread: dict[str, int]
+    """Short source topic -> records that retention deleted before they were read. Lost; normally empty."""
+    records: int
+    """Changelog records that were read."""
+
+
+def make_reader(options: EngineOptions, partition: int) -> AIOKafkaConsumer:
+    """A changelog reader without a group."""
+    return AIOKafkaConsumer(
+        **options.kafka,
+        client_id=f"{options.application}-{options.instance}-restore-{partition}",
+        group_id=None,
+        enable_auto_commit=False,
+        # With the default, a reset to "latest" can overtake the seek: a restore then reads nothing, and silently.
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        max_partition_fetch_bytes=options.fetch_max_bytes,
+        fetch_max_wait_ms=options.fetch_max_wait_ms,
+    )
+
+
+async def restore(partition: int, store: StateStore, options: EngineOptions) -> Restored:
+    """Bring the store to the changelog's end. Raises BrokenAssumption when that can't be proved."""
+    topics = options.topics
+    changelog = TopicPartition(topics.changelog, partition)
+    sources = {name: TopicPartition(topics.source(name), partition) for name in SOURCES}
+    reader = make_reader(options, partition)
+    try:
+        async with asyncio.timeout(options.restore_timeout_ms / 1000):
+            await reader.start()
+            # The source topics too: their offsets are asked below, and an unknown topic has no leader to ask.
+            reader.assign([changelog, *sources.values()])
+            reader.pause(*sources.values())
+            begin = (await reader.beginning_offsets([changelog]))[changelog]
+            end = (await reader.end_offsets([changelog]))[changelog]
+            records = await _read(reader, changelog, store, begin, end)
+            offsets = store.meta.offsets if store.meta else {}
+            begins = await reader.beginning_offsets(list(sources.values()))
+            ends = await reader.end_offsets(list(sources.values()))
+    except TimeoutError:
+        raise BrokenAssumption(
+            f"partition {partition}: the restore did not end within {options.restore_timeout_ms} ms"
+        ) from None
+    finally:
+        await reader.stop()
+    start, unread = starting_offsets(
+        partition,
+        offsets,
+        {name: begins[tp] for name, tp in sources.items()},
+        {name: ends[tp] for name, tp in sources.items()},
+    )
+    return Restored(start, unread, records)
+
+
+async def _read(reader: Any, changelog: TopicPartition, store: StateStore, begin: int, end: int) -> int:
+    start = store.changelog_offset
+    if start > end or (start < begin and start > 0):
+        # Another changelog than the one the store was made from, or records deleted that the store has not seen.
+        log.warning(
+            "partition %d: the local state ends at offset %d, the changelog has %d to %d; wiped, restored from its"
+            " beginning",
+            changelog.partition, start, begin, end,
+        )  # fmt: skip
+        store.wipe()
+        start = begin
+    start = max(start, begin)
+    reader.seek(changelog, start)
+    position, records = start, 0
+    while position < end:
+        batch = (await reader.getmany(changelog, timeout_ms=WAIT_MS, max_records=RECORDS_A_CALL)).get(
+            changelog
+        )
+        now = await reader.position(changelog)
+        if now < position:
+            raise BrokenAssumption(
+                f"{changelog.topic}/{changelog.partition}: the position went back from {position} to {now} during"
+                " the restore; the changelog was truncated or made anew"
+            )
+        if batch:
+            store.apply_batch([(record.key, record.value) for record in batch], batch[-1].offset + 1)
+            records += len(batch)
+        position = now
+    if position != end:
+        raise BrokenAssumption(
+            f"{changelog.topic}/{changelog.partition}: the restore ended at offset {position}, not at {end}:"
+            " somebody writes to this changelog although its last owner is fenced"
+        )
+    if store.meta is None and records:
+        # Every committed epoch leaves a meta record, and compaction keeps the last one.
+        raise BrokenAssumption(
+            f"{changelog.topic}/{changelog.partition}: {records} records were read without a meta record;"
+            " the state is incomplete"
+        )
+    return records
+
+
+def starting_offsets(
+    partition: int, meta: Mapping[str, int], begins: Mapping[str, int], ends: Mapping[str, int]
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Where each source topic goes on, and how many records retention took away unread.
+
+    The meta record's offsets count, not the group's: state and position come from the same log. A topic that the meta
+    record does not name is read from its beginning. An offset beyond the end means another topic than the one the
+    state was made from: BrokenAssumption.
+    """
+    start: dict[str, int] = {}
+    unread: dict[str, int] = {}
+    for topic, begin in begins.items():
+        wanted = meta.get(topic)
+        if wanted is None:
+            start[topic] = begin
+        elif wanted > ends[topic]:
+            raise BrokenAssumption(
+                f"{topic}/{partition}: the state has read up to offset {wanted}, but the topic ends at {ends[topic]}:"
+                " it was truncated or made anew; rebuild the state in a new application, or bring the topic back"
+            )
+        elif wanted < begin:
+            start[topic], unread[topic] = begin, begin - wanted
+        else:
+            start[topic] = wanted
+    return start, unread

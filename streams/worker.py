@@ -1,0 +1,104 @@
+"""The worker process: build the app, run it until SIGTERM or SIGINT, end with 0 when everything processed is committed."""
+
+import asyncio
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import faust
+
+from schemas.epoch import ProcessorFactory
+from streams.app import ShopmeterApp, build_app
+from streams.engine.engine import OpenStore
+from streams.engine.fatal import Exit, exit_now
+from streams.engine.fetching import seconds
+from streams.engine.options import EngineOptions
+from streams.engine.telemetry import EngineTelemetry
+from streams.engine.watchdog import Watchdog
+
+# The epoch has its own deadline; this one is for what Faust does after everything is committed and given back.
+STOP_SECONDS = 4.0
+# Share of the session after which a process that stood still must not go on: its partitions may be another's.
+SESSION_SHARE = 0.8
+BEAT_SECONDS = 0.5
+
+log = logging.getLogger("shopmeter.worker")
+
+
+class _Worker(faust.Worker):  # type: ignore[misc]
+    """Faust's worker without its terminal decorations; tells when the app has started."""
+
+    when_started: Callable[[], None]
+
+    async def on_startup_finished(self) -> None:
+        """Everything imported and built by now stays for ever: freeze it."""
+        self.when_started()
+
+
+def run_app(app: ShopmeterApp, options: EngineOptions, *, exit: Exit = exit_now) -> int:
+    """Run until a signal; 0 after an orderly stop. Anything wrong ends the process with 70 and does not return."""
+    engine = app.engine
+    watchdog = Watchdog(
+        engine,
+        exit,
+        loop_lag=seconds(options.loop_lag_ms),
+        suspended=seconds(options.session_timeout_ms) * SESSION_SHARE,
+    )
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    worker = _Worker(app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
+    worker.spinner = None
+    worker.when_started = engine.collector.start
+
+    def beat() -> None:
+        watchdog.beat()
+        loop.call_later(BEAT_SECONDS, beat)
+
+    def stopped() -> None:
+        # All is committed and closed. Faust's own stop has waits without an end; none may keep the process.
+        watchdog.stop()
+        timer = threading.Timer(STOP_SECONDS, _leave)
+        timer.daemon = True
+        timer.start()
+
+    engine.on_closed = stopped
+    loop.call_soon(beat)
+    watchdog.start()
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as ended:
+        if not engine.closed:
+            exit(f"the worker ended by itself with {ended.code}")
+    finally:
+        watchdog.stop()
+        engine.collector.stop()
+    return 0
+
+
+def _leave() -> None:
+    log.info("everything is committed; leaving without waiting for the rest")
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def run_worker(
+    options: EngineOptions,
+    factory: ProcessorFactory,
+    open_store: OpenStore,
+    *,
+    telemetry: EngineTelemetry | None = None,
+    services: tuple[Any, ...] = (),
+    data_dir: Path | None = None,
+) -> int:
+    """Run a worker in this process until SIGTERM or SIGINT; the exit code.
+
+    `services`: mode services (an HTTP server for metrics) that start and stop with the app.
+    """
+    app = build_app(options, factory, open_store, telemetry=telemetry, data_dir=data_dir)
+    for service in services:
+        app.service(service)
+    return run_app(app, options)
