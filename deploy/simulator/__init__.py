@@ -1,0 +1,39 @@
+"""A shop that behaves like one, from a seed: its events for Kafka or files, and the truth to compare results with.
+
+`Scenario` says what to simulate; `load_history`, `run_live` and `write_files` do it; `history` and `Live` are the
+same as plain records. It knows the wire contract by itself and uses nothing of the pipeline that reads its events.
+"""
+
+from deploy.simulator.cache import cached_history
+from deploy.simulator.files import write_files, write_truth
+from deploy.simulator.history import history, new_truth
+from deploy.simulator.live import Live
+from deploy.simulator.produce import Pace, ProduceError, Progress, going_on, load_history, run_live
+from deploy.simulator.scenario import CLEAN, FOUR_SHOPS, Habits, Rates, Scenario, ScenarioError, StoreSpec
+from deploy.simulator.truth import OrderDay, Truth
+from deploy.simulator.wire import SimRecord
+
+__all__ = [
+    "CLEAN",
+    "FOUR_SHOPS",
+    "Habits",
+    "Live",
+    "OrderDay",
+    "Pace",
+    "ProduceError",
+    "Progress",
+    "Rates",
+    "Scenario",
+    "ScenarioError",
+    "SimRecord",
+    "StoreSpec",
+    "Truth",
+    "cached_history",
+    "going_on",
+    "history",
+    "load_history",
+    "new_truth",
+    "run_live",
+    "write_files",
+    "write_truth",
+]

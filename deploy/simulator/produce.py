@@ -1,0 +1,233 @@
+"""Records to a real broker: history as fast as it goes, live traffic at an even pace. Every record is acknowledged."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+
+from deploy.simulator.cache import cached_history
+from deploy.simulator.history import history, new_truth
+from deploy.simulator.live import Live
+from deploy.simulator.partitioning import Partitioner
+from deploy.simulator.scenario import Scenario
+from deploy.simulator.truth import Truth
+from deploy.simulator.wire import SimRecord
+from schemas.topics import SOURCES, Topics
+
+Progress = Callable[[int, int], None]
+"""(records sent so far, about how many there will be; 0 when that is not known)."""
+
+_BATCH_BYTES: Final = 131_072
+# A record may be a little over 256 KiB (it is one of the kinds of poison) and must still reach the broker.
+_REQUEST_BYTES: Final = 1_048_576
+_RECORDS_BETWEEN_YIELDS: Final = 2_000
+_TICK_SECONDS: Final = 0.02
+# Behind by more than this, the schedule is moved rather than caught up: a burst would no longer be the given rate.
+_MOST_BEHIND_SECONDS: Final = 0.25
+
+
+class ProduceError(RuntimeError):
+    """Records could not be written. The message says which topic is missing or uneven, or what the broker answered."""
+
+
+async def load_history(
+    scenario: Scenario,
+    bootstrap: str,
+    topics: Topics,
+    progress: Progress | None = None,
+    *,
+    limit: int | None = None,
+    stamped_at_ms: int | None = None,
+    cache: Path | None = None,
+    compression: str | None = "lz4",
+) -> Truth:
+    """Write the scenario's whole history (or its first `limit` records) and return what must come of it.
+
+    The topics must exist. `stamped_at_ms` is the records' own time (default: now). With `cache`, a directory, the
+    generated records are kept there and read back the next time. Returns when every record is acknowledged.
+    Raises ProduceError.
+    """
+    stamped = time.time_ns() // 1_000_000 if stamped_at_ms is None else stamped_at_ms
+    truth = new_truth(scenario)
+    if cache is None:
+        records = history(scenario, truth, stamped_at_ms=stamped)
+    else:
+        # A cut history has a truth of its own, so only whole ones are cached.
+        if limit is not None:
+            raise ValueError("load_history: limit and cache exclude each other")
+        records, truth = cached_history(scenario, cache, stamped_at_ms=stamped)
+    expected = scenario.expected_records if limit is None else min(limit, scenario.expected_records)
+    async with _writer(bootstrap, topics, compression) as writer:
+        sent = 0
+        taken = iter(records if limit is None else islice(records, limit))
+        while block := list(islice(taken, _RECORDS_BETWEEN_YIELDS)):
+            await writer.write(block)
+            sent += len(block)
+            if progress is not None:
+                progress(sent, expected)
+            await asyncio.sleep(0)  # the sender's task needs a turn, or batches pile up in memory
+        await writer.flush()
+    return truth
+
+
+async def run_live(
+    scenario: Scenario,
+    bootstrap: str,
+    topics: Topics,
+    rate: float,
+    stop_event: asyncio.Event,
+    truth: Truth,
+    *,
+    progress: Progress | None = None,
+    compression: str | None = None,
+) -> Truth:
+    """Write `rate` records/s of new events until `stop_event` is set, adding to `truth` (which is also returned).
+
+    Records are spread evenly over each second. Returns when every record is acknowledged, at the latest of them.
+    Progress is told every second or so. Raises ProduceError; the truth then holds records that may not have arrived.
+    """
+    if rate <= 0:
+        raise ValueError(f"run_live: rate must be above 0 records/s, not {rate}")
+    live = Live(going_on(scenario, time.time_ns() // 1_000_000), truth)
+    async with _writer(bootstrap, topics, compression) as writer:
+        pace = Pace(rate)
+        pace.start(time.monotonic())
+        sent, told = 0, time.monotonic()
+        while not stop_event.is_set():
+            count = pace.due(time.monotonic())
+            if count:
+                await writer.write(live.take(count, now_ms=time.time_ns() // 1_000_000, rate=rate))
+                await writer.push()
+                sent += count
+            if progress is not None and time.monotonic() - told >= 1.0:
+                told = time.monotonic()
+                progress(sent, 0)
+            try:
+                await asyncio.wait_for(stop_event.wait(), _TICK_SECONDS)
+            except TimeoutError:
+                continue
+        await writer.write(live.drain(now_ms=time.time_ns() // 1_000_000))
+        await writer.flush()
+        if progress is not None:
+            progress(sent, 0)
+    return truth
+
+
+def going_on(scenario: Scenario, now_ms: int) -> Scenario:
+    """The same shops and people from now on, with ids of their own, so that nothing already counted comes again."""
+    return msgspec.structs.replace(scenario, start_ms=now_ms, run=f"L{scenario.seed}-{now_ms:x}")
+
+
+class Pace:
+    """How many records are due, evenly: never more than a quarter second's worth at once."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate: Final = rate
+        self.skipped_seconds = 0.0
+        """By how much the schedule was moved because the writer could not keep up."""
+        self._start = 0.0
+        self._given = 0
+
+    def start(self, now: float) -> None:
+        """The schedule begins at this reading of a monotonic clock (seconds)."""
+        self._start = now
+
+    def due(self, now: float) -> int:
+        """Records to send now; the next call starts from there."""
+        behind = (now - self._start) - self._given / self.rate
+        if behind > _MOST_BEHIND_SECONDS:
+            moved = behind - _MOST_BEHIND_SECONDS
+            self._start += moved
+            self.skipped_seconds += moved
+        count = int((now - self._start) * self.rate) - self._given
+        self._given += count
+        return count
+
+
+class _Writer:
+    """Batches by topic and partition, in the order given, each sent when it is full or pushed."""
+
+    def __init__(self, producer: Any, names: dict[str, str], partitions: int) -> None:
+        self._producer = producer
+        self._names = names
+        self._partition = Partitioner(partitions)
+        self._open: dict[tuple[str, int], Any] = {}
+        self._unacknowledged: set[asyncio.Future[Any]] = set()
+        self._error: BaseException | None = None
+
+    async def write(self, records: Iterable[SimRecord]) -> None:
+        for topic, key, value, timestamp_ms in records:
+            place = topic, self._partition(key)
+            batch = self._open.get(place)
+            if batch is None:
+                batch = self._open[place] = self._producer.create_batch()
+            if batch.append(timestamp=timestamp_ms, key=key, value=value) is None:
+                await self._send(place, batch)
+                batch = self._open[place] = self._producer.create_batch()
+                batch.append(timestamp=timestamp_ms, key=key, value=value)
+
+    async def push(self) -> None:
+        """Send what is open. Raises ProduceError if anything sent before has failed."""
+        for place, batch in list(self._open.items()):
+            del self._open[place]
+            await self._send(place, batch)
+        self._check()
+
+    async def flush(self) -> None:
+        """Send all and wait for every acknowledgement."""
+        await self.push()
+        if self._unacknowledged:
+            await asyncio.wait(self._unacknowledged)
+        self._check()
+
+    async def _send(self, place: tuple[str, int], batch: Any) -> None:
+        self._check()
+        batch.close()
+        future = await self._producer.send_batch(batch, self._names[place[0]], partition=place[1])
+        self._unacknowledged.add(future)
+        future.add_done_callback(self._acknowledged)
+
+    def _acknowledged(self, future: "asyncio.Future[Any]") -> None:
+        self._unacknowledged.discard(future)
+        error = future.exception() if not future.cancelled() else asyncio.CancelledError()
+        self._error = self._error or error
+
+    def _check(self) -> None:
+        if self._error is not None:
+            raise ProduceError(
+                f"a batch was not written: {self._error!r}; look at the broker's log, then load again"
+            )
+
+
+@asynccontextmanager
+async def _writer(bootstrap: str, topics: Topics, compression: str | None) -> AsyncIterator[_Writer]:
+    names = {name: topics.source(name) for name in SOURCES}
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap,
+        acks="all",
+        enable_idempotence=True,
+        compression_type=compression,
+        max_batch_size=_BATCH_BYTES,
+        max_request_size=_REQUEST_BYTES,
+        linger_ms=0,
+    )
+    await producer.start()
+    try:
+        counts = {}
+        for name in names.values():
+            found = await producer.partitions_for(name)
+            counts[name] = len(found or ())
+        if len(set(counts.values())) != 1 or 0 in counts.values():
+            raise ProduceError(
+                f"{bootstrap}: the source topics need the same number of partitions, found {counts}; "
+                "run `shopmeter topics create`"
+            )
+        yield _Writer(producer, names, next(iter(counts.values())))
+    finally:
+        await producer.stop()
