@@ -1,0 +1,245 @@
+"""Every setting of worker and sink: from the environment (`SHOPMETER_KAFKA__BOOTSTRAP`), then a TOML file, then defaults.
+
+The file is `shopmeter.toml` in the working directory, or the one that `SHOPMETER_CONFIG` names. Units are in the
+names. Secrets are `SecretStr`: no repr, log line or error message shows them.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from aiokafka.helpers import create_ssl_context
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from schemas.stores import Store, StoresError, parse_stores
+from schemas.topics import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Topics
+
+ENV_PREFIX: Final = "SHOPMETER_"
+CONFIG_VARIABLE: Final = "SHOPMETER_CONFIG"
+DEFAULT_CONFIG: Final = "shopmeter.toml"
+
+Positive = Annotated[int, Field(gt=0)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$", max_length=100)]
+
+
+class SettingsError(ValueError):
+    """Settings that can't be used. One line for each wrong field, none with a value in it."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class KafkaSettings(_Section):
+    """How to reach Kafka."""
+
+    bootstrap: str = "127.0.0.1:9092"
+    """`host:port`, several with commas."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    ssl_cafile: Path | None = None
+    """Certificates to trust instead of the system's."""
+
+    @model_validator(mode="after")
+    def _has_credentials(self) -> "KafkaSettings":
+        if self.security_protocol.startswith("SASL") and (
+            self.sasl_username is None or self.sasl_password is None
+        ):
+            raise ValueError(f"{self.security_protocol} needs sasl_username and sasl_password")
+        return self
+
+
+class ClickHouseSettings(_Section):
+    """How to reach ClickHouse's HTTP interface."""
+
+    url: str = "http://127.0.0.1:8123"
+    """`http://host:port` or `https://...`; user and password have fields of their own."""
+    database: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "shopmeter"
+    username: str = "default"
+    password: SecretStr = SecretStr("")
+    ca_file: Path | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _is_plain(cls, url: str) -> str:
+        if not url.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        # A password inside the URL would be shown by every log line that names the URL.
+        if "@" in url:
+            raise ValueError("must not hold a user or password; use username and password")
+        return url.rstrip("/")
+
+
+class WorkerSettings(_Section):
+    """One worker process: its slot, its epochs, its state."""
+
+    instance: Name = "0"
+    """The static membership slot; a restart under the same name causes no rebalance. Unique among the workers."""
+    state_dir: Path | None = None
+    """None: `<data_dir>/state/<instance>`; see `Settings.state_dir`."""
+    state_backend: Literal["rocksdb", "memory"] = "rocksdb"
+    epoch_interval_ms: Positive = 500
+    epoch_max_bytes: Positive = 16 * 1_048_576
+    """About how much one partition buffers before its epoch is cut short."""
+    commit_timeout_ms: Positive = 8_000
+    transaction_timeout_ms: Positive = 10_000
+    session_timeout_ms: Positive = 10_000
+    heartbeat_ms: Positive = 3_000
+    chunk_max_records: Positive = 2_000
+    idle_after_ms: Positive = 5_000
+    """A topic that has been at its end for so long does not hold the watermark back."""
+    alignment_ms: Positive = 3_600_000
+    """While catching up, a topic this far (event time) ahead of the slowest waits."""
+    http_host: str = "127.0.0.1"
+    http_port: Port = 0
+    """0: a free one."""
+
+    @model_validator(mode="after")
+    def _times_fit(self) -> "WorkerSettings":
+        # The broker must not abort a transaction that the worker still believes in.
+        if self.commit_timeout_ms >= self.transaction_timeout_ms:
+            raise ValueError("commit_timeout_ms must be below transaction_timeout_ms")
+        if self.heartbeat_ms * 3 > self.session_timeout_ms:
+            raise ValueError("session_timeout_ms must be at least three times heartbeat_ms")
+        return self
+
+
+class SinkSettings(_Section):
+    """One sink process: how much it gathers before it inserts."""
+
+    instance: Name = "0"
+    batch_max_rows: Positive = 50_000
+    batch_max_wait_ms: Positive = 500
+    http_host: str = "127.0.0.1"
+    http_port: Port = 0
+
+
+class Settings(BaseSettings):
+    """All settings. Build it with `load_settings`, whose errors are readable."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+        use_attribute_docstrings=True,
+    )
+
+    application: Name = "shopmeter"
+    """Consumer group, and the prefix of the changelog and of the transactional ids."""
+    topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]*$", max_length=100)] = DEFAULT_PREFIX
+    partitions: Annotated[int, Field(gt=0, le=10_000)] = DEFAULT_PARTITIONS
+    """Of every topic: the six sources, the rows and the changelog share partition numbers."""
+    replication_factor: Annotated[int, Field(gt=0, le=100)] = 1
+    data_dir: Path = Path(".shopmeter")
+    stores_file: Path = Path("stores.toml")
+    kafka: KafkaSettings = KafkaSettings()
+    clickhouse: ClickHouseSettings = ClickHouseSettings()
+    worker: WorkerSettings = WorkerSettings()
+    sink: SinkSettings = SinkSettings()
+
+    @property
+    def topics(self) -> Topics:
+        """This installation's topic names."""
+        return Topics(self.topic_prefix, self.application)
+
+    @property
+    def state_dir(self) -> Path:
+        """Where this worker keeps its partitions' state."""
+        return self.worker.state_dir or self.data_dir / "state" / self.worker.instance
+
+    def kafka_client_options(self) -> dict[str, Any]:
+        """Keyword arguments that every aiokafka client takes: where the brokers are and who we are. Holds secrets."""
+        kafka = self.kafka
+        options: dict[str, Any] = {
+            "bootstrap_servers": kafka.bootstrap,
+            "security_protocol": kafka.security_protocol,
+        }
+        if kafka.security_protocol.endswith("SSL"):
+            options["ssl_context"] = create_ssl_context(
+                cafile=str(kafka.ssl_cafile) if kafka.ssl_cafile else None
+            )
+        if kafka.security_protocol.startswith("SASL"):
+            password = kafka.sasl_password
+            options["sasl_mechanism"] = kafka.sasl_mechanism
+            options["sasl_plain_username"] = kafka.sasl_username
+            options["sasl_plain_password"] = password.get_secret_value() if password else None
+        return options
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then environment, then the TOML file."""
+        file = Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from arguments, environment and file, in this order. Raises SettingsError, a line for each mistake."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    if named and not Path(named).is_file():
+        raise SettingsError(f"{CONFIG_VARIABLE}: there is no file {named}; make it or unset the variable")
+    _refuse_unknown(os.environ)
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        # `from None`: the original repeats the input, and with it passwords.
+        raise SettingsError("\n".join(_line(item) for item in error.errors(include_input=False))) from None
+    except ValueError as error:  # a broken TOML file, or a section in the environment that is no JSON
+        where = named or DEFAULT_CONFIG
+        raise SettingsError(f"{where} or {ENV_PREFIX}*: {error}; mend the file or the variable") from None
+
+
+def load_stores(settings: Settings) -> dict[str, Store]:
+    """The stores of `settings.stores_file`. Raises StoresError naming the file, the store and the field."""
+    path = settings.stores_file
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoresError(
+            f"{path}: can't be read ({error}); name the file with SHOPMETER_STORES_FILE"
+        ) from None
+    return parse_stores(text, origin=str(path))
+
+
+def _line(item: Mapping[str, Any]) -> str:
+    field = ".".join(str(part) for part in item["loc"])
+    variable = ENV_PREFIX + field.replace(".", "__").upper()
+    return f"{field or 'settings'}: {item['msg']} (set it by {variable} or in {DEFAULT_CONFIG})"
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    """A misspelt variable would otherwise leave a default in force without a word."""
+    known = {f"{ENV_PREFIX}{field.upper()}" for field in Settings.model_fields}
+    unknown = sorted(
+        name
+        for name in environment
+        if name.startswith(ENV_PREFIX) and name != CONFIG_VARIABLE and name.split("__")[0] not in known
+    )
+    if unknown:
+        raise SettingsError(f"environment: {', '.join(unknown)}: no such setting; mend the name or unset it")
