@@ -127,7 +127,9 @@ def write_pins(path: Path = PINS) -> int:
         f'"{coordinate}" = "{_sha256(_artifact(context, coordinate).resolve())}"'
         for coordinate in sorted(coordinates)
     ]
-    head = "# Written by `python -m deploy.local.jars`: the broker's class path and the SHA-256 of each jar.\n"
+    head = (
+        "# Written by `python -m deploy.local.jars`: the broker's class path and the SHA-256 of each jar.\n"
+    )
     path.write_text(head + "[jars]\n" + "\n".join(lines) + "\n")
     return len(lines)
 

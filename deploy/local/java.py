@@ -11,7 +11,9 @@ from pathlib import Path
 from deploy.local.errors import JavaMissing
 
 MIN_JAVA = 17  # the broker's class files are of this version; an older Java refuses them
-VERSION_SECONDS = 20.0  # `java -version` takes 0.1 s; a machine that needs longer is not going to run a broker
+VERSION_SECONDS = (
+    20.0  # `java -version` takes 0.1 s; a machine that needs longer is not going to run a broker
+)
 
 
 @dataclass(frozen=True)
