@@ -112,8 +112,8 @@ def parse(
     readonly = url.get("readonly", "0")
     if readonly not in ("0", "1", "2"):
         raise EngineError(errors.BAD_ARGUMENTS, f"readonly={readonly}: must be 0, 1 or 2")
-    if side is Side.READER:
-        readonly = "1"
+    if side is Side.READER or readonly == "1":
+        side, readonly = Side.READER, "1"
     elif method != "POST" and readonly == "0":
         readonly = "2"
     settings = {name: value for name, value in url.items() if name not in _TRANSPORT}
