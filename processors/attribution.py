@@ -1,0 +1,107 @@
+"""Orders joined to the touches of the seven days before them: direct and assisted credit (decisions H70 to H77)."""
+
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from processors.touches import ADDED, KIND_NAMES, REMOVED, History
+
+
+class Exposed(Struct, array_like=True, gc=False, frozen=True):
+    """An impression that a direct line confirms: its session counts as converted (H77)."""
+
+    session_id: str  # empty: the made session of `channel` that holds `at`
+    channel: str
+    at: int
+    widget: str
+
+
+class Credit(Struct, array_like=True, gc=False):
+    """What the lines of one product in one order have earned. `exposed` is empty unless direct."""
+
+    direct: bool
+    exposure_only: bool
+    at: int = 0
+    widget: str = ""
+    strategy: str = ""
+    placement: str = ""
+    exposed: list[Exposed] = []
+
+
+class Assist(Struct, array_like=True, gc=False):
+    """The interaction that assists an order's lines, and the impression behind it."""
+
+    kind: str
+    at: int
+    product: str
+    widget: str
+    strategy: str
+    placement: str
+
+
+class Cart(NamedTuple):
+    """The cart step of a product at an order: still in the cart, and when it was last added (0: never)."""
+
+    holds: bool
+    last_added: int
+
+
+def cart_step(history: History, product: str, at: int, window: int) -> Cart:
+    """Replay the product's cart events of the window before an order at `at`, from quantity 0 (H70).
+
+    In one ms: emptied, removed, added. What is removed or emptied at `at` itself comes after the order.
+    """
+    steps = [
+        (act.at, 1 if act.kind == REMOVED else 2, act.quantity)
+        for act in history.acts_of(product, at - window, at)
+        if act.kind == ADDED or (act.kind == REMOVED and act.at < at)
+    ]
+    last_added = max([when for when, rank, _ in steps if rank == 2], default=0)
+    if not last_added:
+        return Cart(False, 0)
+    steps += [(when, 0, 0) for when in history.empties_in(at - window, at - 1)]
+    steps.sort()
+    quantity = 0
+    for _, rank, units in steps:
+        if rank == 2:
+            quantity += units
+        elif rank == 1:
+            quantity = max(0, quantity - units)
+        else:
+            quantity = 0
+    return Cart(quantity > 0, last_added)
+
+
+def credit_of(history: History, product: str, at: int, window: int) -> Credit:
+    """The credit of the lines of `product` in an order at `at`: direct, or what is known of it otherwise."""
+    cart = cart_step(history, product, at, window)
+    if cart.holds:
+        anchor = history.latest_impression(product, at - window, cart.last_added)
+        if anchor is not None:
+            exposed = {
+                # Of a producer's session one impression is as good as another; of a made one the time tells which.
+                (found.session_id, found.channel, 0 if found.session_id else found.at, found.widget)
+                for found in history.impressions_of(product, at - window, cart.last_added)
+            }
+            return Credit(
+                True,
+                False,
+                anchor.at,
+                anchor.widget,
+                anchor.strategy,
+                anchor.placement,
+                [Exposed(*parts) for parts in sorted(exposed)],
+            )
+    seen = not cart.last_added and history.latest_impression(product, at - window, at) is not None
+    return Credit(False, seen)
+
+
+def assist_of(history: History, at: int, window: int) -> Assist | None:
+    """The latest interaction with a recommended product in the window before an order at `at` (H72, H73)."""
+    found = history.latest_interaction(at - window, at)
+    if found is None:
+        return None
+    product, act = found
+    anchor = act.anchor
+    assert anchor is not None
+    return Assist(KIND_NAMES[act.kind], act.at, product, anchor.widget, anchor.strategy, anchor.placement)

@@ -1,0 +1,138 @@
+"""The end of an epoch: what has changed becomes rows for ClickHouse and values of state."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+
+import msgspec
+
+from processors.counters import Cells, CounterKey, LedgerKey, counter_expiry, counter_row, ledger_row
+from processors.orderbook import OrderBook
+from processors.orders import order_row
+from processors.people import People, Person
+from processors.sessions import View, deleted_exposure_row, deleted_session_row, exposure_row, session_row
+from schemas.epoch import NEVER, Epoch, Outgoing, Seen, Stored
+from schemas.rows import WatermarkRow
+from schemas.topics import DAY_MS
+
+_EPOCH_ORDINAL: Final = 719_163
+
+
+class Flush:
+    """Collects one epoch. The steps are called in the order in which they stand here."""
+
+    def __init__(self, partition: int, clock: int, watermark: int) -> None:
+        self._partition = partition
+        self._clock = clock
+        self._watermark = watermark
+        self._state: dict[bytes, Stored | None] = {}
+        # By key: what is withdrawn and born again in one epoch is one row, the later.
+        self._rows: dict[str, dict[bytes, bytes]] = {
+            "sessions": {}, "exposures": {}, "orders": {}, "counters": {}, "ledger": {},
+        }  # fmt: skip
+        self._seen: list[Seen] = []
+        self._last: list[tuple[str, bytes, bytes]] = []
+
+    def orders(self, orders: OrderBook, people: People) -> None:
+        """Settle sessions and credit, then write the orders that changed. Settling changes people, so it comes first."""
+        for person in list(people.dirty.values()):
+            orders.settle_sessions(person)
+        orders.settle_credit()
+        rows = self._rows["orders"]
+        for key, tenant in orders.dirty.items():
+            order = orders.get(key)
+            if order.first is None:
+                continue  # a refund or cancel that came first: no row until the order is known
+            if not order.month:
+                order.month = _month(order.first.at)
+            row = order_row(tenant.store_id, tenant.store, tenant.calendar, key[1], order, self._clock)
+            rows[_key(key)] = _encode(row)
+        orders.write(self._state)
+
+    def people(self, people: People) -> None:
+        """Write the people that changed: their sessions, exposures and state."""
+        for person in people.dirty.values():
+            self._sessions(person)
+            people.write(person, self._state)
+        people.dirty.clear()
+
+    def _sessions(self, person: Person) -> None:
+        tenant, name, clock = person.tenant, person.name, self._clock
+        store_id, calendar = tenant.store_id, tenant.calendar
+        sessions, exposures = self._rows["sessions"], self._rows["exposures"]
+        for key, (month, shown) in person.withdrawn.items():
+            if month:
+                sessions[_key((store_id, name, key))] = _encode(
+                    deleted_session_row(store_id, name, key, month, clock)
+                )
+                for widget in shown:
+                    exposures[_key((store_id, name, key, widget))] = _encode(
+                        deleted_exposure_row(store_id, name, key, widget, month, clock)
+                    )
+        for key, session in person.dirty_sessions.items():
+            state = session.state
+            row_key = _key((store_id, name, key))
+            if session.is_empty:
+                if state.month:
+                    sessions[row_key] = _encode(deleted_session_row(store_id, name, key, state.month, clock))
+                continue
+            view = View(state)
+            if not state.month:
+                state.month = _month(view.start)
+            sessions[row_key] = _encode(
+                session_row(store_id, tenant.store, calendar, name, session, view, clock)
+            )
+            widgets = list(state.exposures) if session.head != view.head else list(session.widgets)
+            for widget in widgets:
+                exposures[_key((store_id, name, key, widget))] = _encode(
+                    exposure_row(store_id, calendar, name, session, view, widget, clock)
+                )
+
+    def cells(self, counters: Cells[CounterKey], ledger: Cells[LedgerKey], retention_ms: int) -> None:
+        """Write the windows and the ledger's hours that changed."""
+        partition, clock = self._partition, self._clock
+        rows = self._rows["counters"]
+        for counter, cell in counters.write(self._state, lambda key: counter_expiry(key, retention_ms)):
+            row = counter_row(counter, cell, partition, _month(counter[2]), clock)
+            rows[_key((*counter, partition))] = _encode(row)
+        rows = self._rows["ledger"]
+        for hour, cell in ledger.write(self._state, lambda key: NEVER):
+            ledger_line = ledger_row(hour, cell, partition, _month(hour[1]), clock)
+            rows[_key((*hour, partition))] = _encode(ledger_line)
+
+    def remember(self, digests: set[bytes], expires_day: int) -> None:
+        """Keep the ids of the epoch's events for as long as a repeat could be in time."""
+        if digests:
+            self._seen.append(Seen(expires_day, b"".join(digests)))
+
+    def watermark(self, *, idle: bool, record_time: int) -> None:
+        """Say how far the partition is, after all other rows."""
+        row = WatermarkRow(self._partition, 0, self._watermark, int(idle), record_time, self._clock, 0)
+        self._last.append(("watermarks", _key((self._partition,)), _encode(row)))
+
+    def epoch(self, meta: bytes, outgoing: Sequence[Outgoing]) -> Epoch:
+        """The whole."""
+        return Epoch(
+            meta=meta,
+            state=self._state,
+            seen=self._seen,
+            rows={table: list(rows.items()) for table, rows in self._rows.items() if rows},
+            outgoing=outgoing,
+            expire_before_day=self._watermark // DAY_MS,
+            last_rows=self._last,
+        )
+
+
+def _month(instant_ms: int) -> int:
+    """The first day of the UTC month of an instant, in days since 1970."""
+    day = instant_ms // DAY_MS
+    month = _months.get(day)
+    if month is None:
+        month = date.fromordinal(day + _EPOCH_ORDINAL).replace(day=1).toordinal() - _EPOCH_ORDINAL
+        _months[day] = month
+    return month
+
+
+_months: Final[dict[int, int]] = {}
+_encode: Final = msgspec.msgpack.Encoder().encode
+_key: Final = msgspec.msgpack.Encoder().encode

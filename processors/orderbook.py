@@ -1,0 +1,306 @@
+"""The orders of one partition: captures, versions, cancels and refunds; and, at the end of an epoch, what they belong to.
+
+State key: `O` store|order id. What an order needs from its person (session, credit) is worked out once an epoch, for the
+orders that something has touched since: a late event costs its own work, not that of everything behind it.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from processors.attribution import Exposed, assist_of, credit_of
+from processors.orders import Capture, Content, Line, OrderState, Version, fresh_order, timely_versions
+from processors.people import Loose, People, Person, Tenant
+from processors.sessions import ORDER_RANK, Described, MemberOrder, Session, View
+from processors.settlement import Refund, RefundLine
+from schemas.epoch import NEVER, StateReader, Stored
+from schemas.events.order import OrderCanceled, OrderCaptured, OrderRefunded
+
+OrderKey = tuple[str, str]  # store id, order id
+
+
+class OrderBook:
+    """Applies the events of the order topic, and settles what orders and people owe each other."""
+
+    def __init__(self, state: StateReader, people: People, limit: int) -> None:
+        self._state = state
+        self._people = people
+        self._limit = limit
+        self._known: dict[OrderKey, OrderState] = {}
+        self.dirty: dict[OrderKey, Tenant] = {}
+        self._recredit: dict[OrderKey, Tenant] = {}
+
+    def get(self, key: OrderKey) -> OrderState:
+        """The order, loaded if need be; an empty one if nothing is known of it."""
+        order = self._known.get(key)
+        if order is None:
+            stored = self._state.get(_state_key(key))
+            order = self._known[key] = _decode(stored) if stored is not None else fresh_order()
+        return order
+
+    def touched(self, person: Person, at: int) -> None:
+        """A touch of the person at `at` came: the orders at or after it may earn something else."""
+        for captured_at, order_id in person.orders:
+            if captured_at >= at:
+                self._recredit[person.tenant.store_id, order_id] = person.tenant
+
+    # -- events ----------------------------------------------------------------------------------------------------
+
+    def captured(self, event: OrderCaptured, at: int, tenant: Tenant, person: Person | None) -> None:
+        """An order, or another version of it."""
+        assert person is not None
+        key = tenant.store_id, event.order_id
+        order = self.get(key)
+        self.dirty[key] = tenant
+        products = sorted({line.product_id for line in event.lines})
+        order.versions.append(Version(at, event.order_version, event.event_id, products))
+        held = order.content
+        mine = -event.order_version, at, event.event_id
+        if held is None or mine < (-held.version, held.at, held.event_id):
+            order.content = _content(event, at)
+        first = order.first
+        if first is None or (at, event.event_id) < (first.at, first.event_id):
+            self._release(tenant, event.order_id, order)
+            context = event.context
+            order.first = Capture(
+                at,
+                event.event_id,
+                person.name,
+                event.channel,
+                event.session_id or "",
+                (context.device or "") if context else "",
+                (context.country or "") if context else "",
+            )
+            self._enter(person, event.order_id, order)
+        assert order.first is not None
+        # Older orders are settled: touches may be forgotten, and no version in time for them is accepted any more.
+        if order.first.at >= self._people.floor - 2 * tenant.lateness:
+            self._recredit[key] = tenant
+
+    def canceled(self, event: OrderCanceled, at: int, tenant: Tenant, person: Person | None) -> None:
+        """An order was canceled; the earliest cancel counts (H56)."""
+        key = tenant.store_id, event.order_id
+        order = self.get(key)
+        self.dirty[key] = tenant
+        mine = (at, event.event_id)
+        if order.canceled is None or mine < order.canceled:
+            order.canceled = mine
+
+    def refunded(self, event: OrderRefunded, at: int, tenant: Tenant, person: Person | None) -> None:
+        """A refund; of the same one the earliest counts (H54)."""
+        key = tenant.store_id, event.order_id
+        order = self.get(key)
+        self.dirty[key] = tenant
+        held = order.refunds.get(event.refund_id)
+        if held is None or (at, event.event_id) < (held.at, held.event_id):
+            lines = event.lines
+            order.refunds[event.refund_id] = Refund(
+                event.refund_id,
+                at,
+                event.event_id,
+                event.amount_e4,
+                None
+                if lines is None
+                else [RefundLine(line.line_id or "", line.product_id, line.amount_e4) for line in lines],
+            )
+
+    # -- whose order it is, and of which session -------------------------------------------------------------------
+
+    def _enter(self, person: Person, order_id: str, order: OrderState) -> None:
+        """Make the order a member of the session it names, or a loose one that looks for a session."""
+        first = order.first
+        assert first is not None
+        order.holder = person.name
+        person.orders.append((first.at, order_id))
+        person.changed = True
+        self._people.dirty[person.key] = person
+        if first.session_id:
+            order.session_key = "s:" + first.session_id
+            session = self._people.session(person, order.session_key)
+            mark = Described(first.at, ORDER_RANK, first.event_id, first.channel)
+            session.state.orders[order_id] = MemberOrder(mark, first.device, first.country)
+            self._people.touch(person, session)
+        else:
+            order.session_key = ""
+            loose = Loose(order_id, first.at, first.channel, "", 0)
+            person.loose.append(loose)
+            self._find_session(person, loose)
+
+    def _release(self, tenant: Tenant, order_id: str, order: OrderState) -> None:
+        """Undo `_enter`: an earlier capture has come."""
+        if not order.holder:
+            return
+        person = self._people.get(tenant, order.holder)
+        self._people.dirty[person.key] = person
+        person.changed = True
+        person.orders[:] = [entry for entry in person.orders if entry[1] != order_id]
+        self._confirm(person, order_id, order, [])
+        key = person.current_key(order.session_key)
+        if key:
+            session = self._people.session(person, key)
+            session.state.orders.pop(order_id, None)
+            session.state.joined.pop(order_id, None)
+            self._people.touch(person, session)
+        person.loose[:] = [loose for loose in person.loose if loose.order_id != order_id]
+        order.credits, order.assist = {}, None
+        order.holder, order.session_key = "", ""
+
+    def _find_session(self, person: Person, loose: Loose) -> None:
+        """Let a loose order join the latest-starting session open at its time, of its channel (H36)."""
+        best: tuple[int, int, str] | None = None
+        for session in self._people.sessions_around(person, loose.at):
+            rank = _rank(person, session, loose)
+            if rank is not None and (best is None or rank < best):
+                best = rank
+        self._join(person, loose, best)
+
+    def _join(self, person: Person, loose: Loose, rank: tuple[int, int, str] | None) -> None:
+        store_id = person.tenant.store_id
+        key, start = (rank[2], -rank[0]) if rank is not None else ("", 0)
+        old = person.current_key(loose.key)
+        if old and old != key:
+            session = self._people.session(person, old)
+            session.state.joined.pop(loose.order_id, None)
+            self._people.touch(person, session)
+        if key:
+            session = self._people.session(person, key)
+            if loose.order_id not in session.state.joined:
+                session.state.joined[loose.order_id] = loose.at
+                self._people.touch(person, session)
+        if (loose.key, loose.start) != (key, start):
+            loose.key, loose.start = key, start
+            person.changed = True
+        order = self.get((store_id, loose.order_id))
+        if order.session_key != key:
+            order.session_key = key
+            self.dirty[store_id, loose.order_id] = person.tenant
+
+    def settle_sessions(self, person: Person) -> None:
+        """Judge the person's loose orders again by the sessions that have changed in this epoch.
+
+        Joining moves no session's span, so one round is enough.
+        """
+        if not person.loose or not (person.dirty_sessions or person.renamed):
+            return
+        changed = list(person.dirty_sessions.values())
+        for loose in person.loose:
+            again = loose.key in person.renamed
+            challenger: tuple[int, int, str] | None = None
+            for session in changed:
+                rank = _rank(person, session, loose)
+                if session.key == loose.key:
+                    again = again or rank is None or -rank[0] != loose.start
+                elif rank is not None and (challenger is None or rank < challenger):
+                    challenger = rank
+            if again:
+                self._find_session(person, loose)
+            elif challenger is not None and (not loose.key or challenger < _rank_of(loose)):
+                self._join(person, loose, challenger)
+
+    # -- credit ----------------------------------------------------------------------------------------------------
+
+    def settle_credit(self) -> None:
+        """Work out again the credit of the orders that late touches or new versions have put in question."""
+        for key, tenant in self._recredit.items():
+            order = self.get(key)
+            first = order.first
+            assert first is not None
+            person = self._people.get(tenant, order.holder)
+            history, at, window = person.history, first.at, tenant.window
+            timely = timely_versions(order, tenant.lateness)
+            products = sorted({product for version in timely for product in version.products})
+            order.credits = {product: credit_of(history, product, at, window) for product in products}
+            order.assist = assist_of(history, at, window)
+            direct = [
+                order.credits[product] for product in timely[0].products if order.credits[product].direct
+            ]
+            self._confirm(person, key[1], order, [one for credit in direct for one in credit.exposed])
+            self.dirty[key] = tenant
+        self._recredit.clear()
+
+    def _confirm(self, person: Person, order_id: str, order: OrderState, exposed: list[Exposed]) -> None:
+        """Enter the order at the exposures that its direct lines have converted (H77), and nowhere else."""
+        before, after = _places(person, order.confirmed), _places(person, exposed)
+        order.confirmed = exposed
+        for key, widget in before ^ after:
+            session = self._people.session(person, key)
+            orders = session.state.exposures[widget].orders
+            if (key, widget) in after:
+                orders.append(order_id)
+                orders.sort()
+            else:
+                orders.remove(order_id)
+            session.widgets.add(widget)
+            self._people.touch(person, session)
+
+    # -- the end of an epoch ---------------------------------------------------------------------------------------
+
+    def write(self, into: dict[bytes, Stored | None]) -> None:
+        """Put the changed orders' state into `into`. Rows have been made already."""
+        for key in self.dirty:
+            into[_state_key(key)] = Stored(NEVER, _encode(self._known[key]))
+        self.dirty.clear()
+
+    def trim(self) -> None:
+        """Let go of orders. Only after a flush: none is dirty then."""
+        if len(self._known) > self._limit:
+            self._known.clear()
+
+
+def _places(person: Person, exposed: list[Exposed]) -> set[tuple[str, str]]:
+    """(session key, widget) of these impressions, as the sessions are now."""
+    return {(person.session_key_of(one.session_id, one.channel, one.at), one.widget) for one in exposed}
+
+
+def _rank(person: Person, session: Session, loose: Loose) -> tuple[int, int, str] | None:
+    """How good a session is for a loose order, least is best; None: it was not open then."""
+    view = View(session.state)
+    if session.is_empty or view.channel != loose.channel or not view.start <= loose.at:
+        return None
+    if loose.at > view.end + person.tenant.store.timeout(view.channel):
+        return None
+    return -view.start, int(session.key[0] != "s"), session.key
+
+
+def _rank_of(loose: Loose) -> tuple[int, int, str]:
+    return -loose.start, int(loose.key[0] != "s"), loose.key
+
+
+def _content(event: OrderCaptured, at: int) -> Content:
+    return Content(
+        event.order_version,
+        at,
+        event.event_id,
+        event.currency,
+        event.total,
+        event.shipping,
+        event.tax,
+        [
+            Line(
+                line.line_id or "",
+                line.product_id,
+                line.sku or "",
+                line.quantity,
+                line.unit_price,
+                line.discount,
+            )
+            for line in event.lines
+        ],
+    )
+
+
+def _state_key(key: OrderKey) -> bytes:
+    return b"O" + key[0].encode() + b"|" + key[1].encode()
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(OrderState).decode
+
+Handler = Callable[[OrderBook, Any, int, Tenant, Person | None], None]
+
+HANDLERS: Final[dict[type, Handler]] = {
+    OrderCaptured: OrderBook.captured,
+    OrderCanceled: OrderBook.canceled,
+    OrderRefunded: OrderBook.refunded,
+}

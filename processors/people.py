@@ -1,0 +1,259 @@
+"""The people of one partition: their state in memory while they are busy, in the store when they are not.
+
+State keys: `P` person -> touches that are not sealed, spans, open questions; `T` person, number -> a sealed segment;
+`S` person, session -> a session. A person is `store|c:customer` or `store|a:device`, with its length before it, so that
+no id can run into the next part of a key.
+"""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from processors.sessions import Session, SessionState, View, fresh_session
+from processors.spans import Span, start_of
+from processors.touches import History, SealedRef, Segment, empty_segment
+from schemas.epoch import StateReader, Stored
+from schemas.stores import Calendar, Store
+from schemas.topics import DAY_MS
+
+SESSIONS_IN_MEMORY: Final = 64
+_HEAD: Final = (
+    16  # bytes before a stored session: start and end with its orders, for a search that decodes few
+)
+
+
+class Loose(Struct, array_like=True, gc=False):
+    """An order captured without a session id, and the session it counts in so far (H36); empty key: none."""
+
+    order_id: str
+    at: int
+    channel: str
+    key: str
+    start: int
+
+
+class PersonState(Struct, array_like=True, gc=False):
+    """What is stored of a person besides sessions and sealed segments."""
+
+    open: Segment
+    sealed: list[SealedRef]
+    spans: dict[str, list[Span]]
+    orders: list[tuple[int, str]]  # (captured at, order id) that a late touch may still change
+    loose: list[Loose]
+
+
+class Tenant:
+    """A store with what is worked out once from its settings."""
+
+    __slots__ = ("calendar", "lateness", "retention", "store", "store_id", "window")
+
+    def __init__(self, store_id: str, store: Store) -> None:
+        self.store_id = store_id
+        self.store = store
+        self.calendar = Calendar(store.zone)
+        self.window = store.attribution_window_ms
+        self.lateness = store.allowed_lateness_ms
+        # An order's credit may change until its versions are in: lateness after capture, and lateness to arrive.
+        self.retention = store.attribution_window_ms + 2 * store.allowed_lateness_ms
+
+
+class Person:
+    """A person at work."""
+
+    __slots__ = (
+        "changed", "dirty_sessions", "history", "key", "loose", "name",
+        "orders", "renamed", "sessions", "spans", "tenant", "withdrawn",
+    )  # fmt: skip
+
+    def __init__(self, tenant: Tenant, name: str, key: bytes, state: PersonState, history: History) -> None:
+        self.tenant = tenant
+        self.name = name
+        self.key = key
+        self.history = history
+        self.spans = state.spans
+        self.orders = state.orders
+        self.loose = state.loose
+        self.sessions: dict[str, Session] = {}
+        self.changed = False
+        self.dirty_sessions: dict[str, Session] = {}
+        self.withdrawn: dict[
+            str, tuple[int, list[str]]
+        ] = {}  # session key -> month, widgets of rows to withdraw
+        self.renamed: dict[str, str] = {}  # key of a made session -> the key it has had since this epoch
+
+    def session_key_of(self, session_id: str, channel: str, at: int) -> str:
+        """The key of the session of a touch: the producer's, or the made one that holds `at`."""
+        if session_id:
+            return "s:" + session_id
+        return f"g:{channel}:{start_of(self.spans[channel], at)}"
+
+    def current_key(self, key: str) -> str:
+        """The key that a session once known as `key` has now."""
+        while key in self.renamed:
+            key = self.renamed[key]
+        return key
+
+
+class People:
+    """Finds people and sessions; remembers which have changed."""
+
+    def __init__(self, state: StateReader, limit: int) -> None:
+        self._state = state
+        self._limit = limit
+        # The watermark of the last flush: no event of this epoch was judged by an older one, so nothing that one of
+        # them may ask for is forgotten before the epoch has been settled.
+        self.floor = 0
+        self._young: dict[str, Person] = {}
+        self._old: dict[str, Person] = {}
+        self.dirty: dict[bytes, Person] = {}
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def get(self, tenant: Tenant, name: str) -> Person:
+        """The person `name` (`c:...` or `a:...`) of the store, loaded if need be."""
+        full = f"{tenant.store_id}|{name}"
+        person = self._young.get(full)
+        if person is None:
+            person = self._old.pop(full, None)
+            if person is None:
+                person = self._load(tenant, name, full)
+            self._young[full] = person
+        return person
+
+    def _load(self, tenant: Tenant, name: str, full: str) -> Person:
+        text = full.encode()
+        key = len(text).to_bytes(2, "big") + text
+        stored = self._state.get(b"P" + key)
+        state = _decode_person(stored) if stored is not None else PersonState(empty_segment(), [], {}, [], [])
+
+        def load(number: int) -> Segment:
+            value = self._state.get(_segment_key(key, number))
+            if value is None:
+                raise LookupError(
+                    f"segment {number} of a person is named in state but not stored: corrupt state"
+                )
+            return _decode_segment(value)
+
+        history = History(state.open, state.sealed, load)
+        person = Person(tenant, name, key, state, history)
+        self._forget(person)
+        return person
+
+    def _forget(self, person: Person) -> list[int]:
+        """Drop what no event that is still in time can ask for. Returns numbers of segments to delete."""
+        before = self.floor - person.tenant.retention - DAY_MS
+        if before <= 0:
+            return []
+        for channel, spans in list(person.spans.items()):
+            if spans[0][1] < before:
+                person.spans[channel] = kept = [span for span in spans if span[1] >= before]
+                if not kept:
+                    del person.spans[channel]
+        if person.loose:
+            person.loose[:] = [loose for loose in person.loose if loose.at >= before]
+        if person.orders:
+            in_time = self.floor - person.tenant.lateness
+            person.orders[:] = [order for order in person.orders if order[0] >= in_time]
+        return person.history.forget(before)
+
+    # -- sessions --------------------------------------------------------------------------------------------------
+
+    def session(self, person: Person, key: str) -> Session:
+        """The session `key` of the person; a new one if there is none."""
+        session = person.sessions.get(key)
+        if session is None:
+            stored = None
+            if key not in person.withdrawn:
+                stored = self._state.get(_session_key(person.key, key))
+            state = _decode_session(stored[_HEAD:]) if stored is not None else fresh_session()
+            session = person.sessions[key] = Session(key, state)
+        return session
+
+    def touch(self, person: Person, session: Session) -> None:
+        """Say that the session has changed."""
+        person.dirty_sessions[session.key] = session
+        self.dirty[person.key] = person
+
+    def sessions_around(self, person: Person, at: int) -> list[Session]:
+        """Every session of the person that began at or before `at` and may still be open then."""
+        longest = max(
+            person.tenant.store.session_timeout_ms,
+            *person.tenant.store.channel_session_timeout_ms.values(),
+            0,
+        )
+        prefix = _session_key(person.key, "")
+        found = [session for session in person.sessions.values() if not session.is_empty]
+        for key, value in self._state.scan(prefix):
+            start, end = int.from_bytes(value[:8], "big"), int.from_bytes(value[8:_HEAD], "big")
+            if start <= at <= end + longest:
+                name = key[len(prefix) :].decode()
+                if name not in person.sessions and name not in person.withdrawn:
+                    found.append(self.session(person, name))
+        return found
+
+    # -- the end of an epoch ---------------------------------------------------------------------------------------
+
+    def write(self, person: Person, into: dict[bytes, Stored | None]) -> None:
+        """Put the person's changed state into `into`. Rows have been made already."""
+        history = person.history
+        retention_days = person.tenant.retention // DAY_MS + 2
+        for number in self._forget(person) if history.sealed else ():
+            into[_segment_key(person.key, number)] = None
+        for number in history.changed:
+            segment = history.loaded[number]
+            expires = segment.highest // DAY_MS + retention_days
+            into[_segment_key(person.key, number)] = Stored(expires, _encode(segment))
+        history.changed.clear()
+        last = max(history.open.highest, history.sealed[-1].bound if history.sealed else 0)
+        for key in person.withdrawn:
+            into[_session_key(person.key, key)] = None
+        for key, session in person.dirty_sessions.items():
+            if session.is_empty:
+                into[_session_key(person.key, key)] = None
+                person.sessions.pop(key, None)
+                continue
+            view = View(session.state)
+            head = view.start.to_bytes(8, "big") + view.end.to_bytes(8, "big")
+            expires = view.end // DAY_MS + retention_days
+            into[_session_key(person.key, key)] = Stored(expires, head + _encode(session.state))
+            last = max(last, view.end)
+            session.widgets.clear()
+            session.head = view.head
+        if person.changed:
+            for at, _ in person.orders:
+                last = max(last, at)
+            for loose in person.loose:
+                last = max(last, loose.at)
+            for spans in person.spans.values():
+                last = max(last, spans[-1][1])
+            root = PersonState(history.open, history.sealed, person.spans, person.orders, person.loose)
+            into[b"P" + person.key] = Stored(last // DAY_MS + retention_days, _encode(root))
+            person.changed = False
+        person.withdrawn.clear()
+        person.renamed.clear()
+        if len(person.sessions) > SESSIONS_IN_MEMORY:
+            person.sessions = dict(person.dirty_sessions)
+        person.dirty_sessions.clear()
+
+    def trim(self, watermark: int) -> None:
+        """The epoch that ends with `watermark` is written, nobody is dirty: let go of people not seen for two rounds."""
+        self.floor = watermark
+        if len(self._young) > self._limit:
+            self._old = self._young
+            self._young = {}
+
+
+def _segment_key(person: bytes, number: int) -> bytes:
+    return b"T" + person + number.to_bytes(4, "big")
+
+
+def _session_key(person: bytes, session: str) -> bytes:
+    return b"S" + person + session.encode()
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode_person: Final = msgspec.msgpack.Decoder(PersonState).decode
+_decode_segment: Final = msgspec.msgpack.Decoder(Segment).decode
+_decode_session: Final = msgspec.msgpack.Decoder(SessionState).decode

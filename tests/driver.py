@@ -1,0 +1,140 @@
+"""The whole pipeline in one process without Kafka: pipe records in, crash it, restart it, look at the rows.
+
+One log, the real state stores (the in-memory twin), the real processors, epochs committed as the engine does: state, rows
+and offsets together or not at all. A crash forgets everything since the last commit, as `kill -9` would.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from processors.pipeline import Pipeline, make_factory
+from schemas.epoch import Outgoing
+from schemas.stores import Store
+from schemas.tables import TABLES
+from schemas.topics import SOURCES
+from streams.engine.state.memory import MemoryStore
+from tests.oracle.records import RawRecord, Rows, fold_rows
+from tests.oracle.wire import partition_of
+
+DEFAULT_CHUNK = 7  # small and odd, so that chunk edges fall everywhere
+
+
+class _Partition:
+    """One partition: its log by topic, its committed state, the processor at work, and what it has committed."""
+
+    def __init__(self, number: int, stores: Mapping[str, Store]) -> None:
+        self.number = number
+        self.log: dict[str, list[RawRecord]] = {topic: [] for topic in SOURCES}
+        self.store = MemoryStore(number)
+        self.factory = make_factory(stores)
+        self.epoch = 0
+        self.written: list[tuple[str, Any]] = []
+        self.outgoing: list[Outgoing] = []
+        self.start()
+
+    def start(self) -> None:
+        meta = self.store.meta
+        pipeline = self.factory(self.number, self.store, meta.processor if meta else None)
+        assert isinstance(pipeline, Pipeline)
+        self.pipeline = pipeline
+        self.position = {topic: (meta.offsets.get(topic, 0) if meta else 0) for topic in SOURCES}
+
+    def commit(self) -> None:
+        epoch = self.pipeline.flush()
+        if epoch is None:
+            return
+        self.epoch += 1
+        expired = self.store.expired(epoch.expire_before_day, 100)
+        pending = self.store.begin(epoch, number=self.epoch, offsets=dict(self.position), expired=expired)
+        self.store.commit(pending, self.store.changelog_offset + len(pending.records))
+        for table, rows in epoch.rows.items():
+            self.written += [(table, msgspec.msgpack.decode(row, type=TABLES[table].row)) for _, row in rows]
+        self.written += [
+            (table, msgspec.msgpack.decode(row, type=TABLES[table].row)) for table, _, row in epoch.last_rows
+        ]
+        self.outgoing += epoch.outgoing
+
+
+class PipelineDriver:
+    """Records in, rows out, with a crash at hand. `now_ms`: the wall clock that the pipeline is told."""
+
+    def __init__(
+        self, stores: Mapping[str, Store], *, partitions: int = 1, now_ms: int = 4_000_000_000_000
+    ) -> None:
+        self.stores = stores
+        self.now_ms = now_ms
+        self._partitions = [_Partition(number, stores) for number in range(partitions)]
+
+    def pipe(self, records: Iterable[RawRecord], *, chunk: int = DEFAULT_CHUNK, commit: bool = True) -> None:
+        """Append records to the log, each in its key's partition, and process them in chunks of one topic."""
+        for record in records:
+            number = partition_of(record.key, len(self._partitions)) if record.key is not None else 0
+            partition = self._partitions[number]
+            log = partition.log[record.topic]
+            log.append(record._replace(partition=number, offset=len(log)))
+            if len(log) - partition.position[record.topic] >= chunk:
+                self._run(partition, record.topic)
+        for partition in self._partitions:
+            for topic in SOURCES:
+                self._run(partition, topic)
+        if commit:
+            self.commit()
+
+    def _run(self, partition: _Partition, topic: str) -> None:
+        waiting = partition.log[topic][partition.position[topic] :]
+        if waiting:
+            partition.pipeline.observe(now_ms=self.now_ms, idle=frozenset())
+            partition.pipeline.process(topic, waiting)
+            partition.position[topic] = len(partition.log[topic])
+
+    def advance_to(self, instant_ms: int) -> None:
+        """Let the wall clock be `instant_ms`, and every topic be at its end."""
+        self.now_ms = instant_ms
+        for partition in self._partitions:
+            partition.pipeline.observe(now_ms=instant_ms, idle=frozenset(SOURCES))
+
+    def commit(self) -> None:
+        """End the epoch of every partition."""
+        for partition in self._partitions:
+            partition.commit()
+
+    def crash(self) -> None:
+        """Die now, start again from what is committed, and read on from there."""
+        for partition in self._partitions:
+            partition.start()
+            for topic in SOURCES:
+                self._run(partition, topic)
+
+    def restart(self, *, partitions: int) -> None:
+        """Compute everything again with another number of partitions, from the log of events."""
+        records = [
+            record for partition in self._partitions for topic in SOURCES for record in partition.log[topic]
+        ]
+        self._partitions = [_Partition(number, self.stores) for number in range(partitions)]
+        self.pipe(records)
+
+    def rows(self) -> Rows:
+        """What a reader of the tables sees (counters summed over partitions; bookkeeping columns 0)."""
+        return fold_rows((table, row) for partition in self._partitions for table, row in partition.written)
+
+    def written(self, table: str) -> list[Any]:
+        """Every row written to a table, all versions."""
+        return [row for partition in self._partitions for name, row in partition.written if name == table]
+
+    @property
+    def dead_letters(self) -> Sequence[Outgoing]:
+        """What went to the dead-letter topic."""
+        return [
+            sent
+            for partition in self._partitions
+            for sent in partition.outgoing
+            if sent.topic == "dead-letter"
+        ]
+
+    def ledger(self) -> dict[str, int]:
+        """The buckets, summed over topics, partitions and hours."""
+        latest = {(row.topic, row.partition, row.hour): row for row in self.written("ledger")}
+        names = ("read", "accepted", "duplicate", "test_traffic", "dead_letter", "too_late", "forwarded")
+        return {name: sum(getattr(row, name) for row in latest.values()) for name in names}
