@@ -3,6 +3,7 @@
 Nothing that exists is ever altered: a retention shortened by a tool loses data. What differs is reported with its mend.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from enum import StrEnum
@@ -18,6 +19,8 @@ from streams.settings import Settings
 _ALREADY_EXISTS: Final = 36
 _UNKNOWN_TOPIC: Final = 3
 REQUEST_TIMEOUT_MS: Final = 30_000
+VISIBLE_SECONDS: Final = 30.0
+VISIBLE_POLL_SECONDS: Final = 0.05
 
 
 class TopicsError(RuntimeError):
@@ -62,12 +65,10 @@ async def create_topics(settings: Settings, tables: Iterable[str]) -> Report:
     async with _admin(settings) as admin:
         present = await _partition_counts(admin, wanted)
         missing = [topic for topic in wanted if topic.name not in present]
-        if missing:
-            await _create(admin, missing, settings)
-        created = {topic.name for topic in missing}
-        problems = await _problems(
-            admin, [topic for topic in wanted if topic.name in present], present, settings
-        )
+        created = await _create(admin, missing, settings) if missing else set()
+        present = await _until_visible(admin, wanted)
+        existing = [topic for topic in wanted if topic.name not in created]
+        problems = await _problems(admin, existing, present, settings)
     names = [topic.name for topic in wanted]
     return Report(
         tuple(name for name in names if name in created),
@@ -95,7 +96,8 @@ async def _admin(settings: Settings) -> AsyncIterator[Any]:
         await admin.close()
 
 
-async def _create(admin: Any, missing: list[Topic], settings: Settings) -> None:
+async def _create(admin: Any, missing: list[Topic], settings: Settings) -> set[str]:
+    """Create them; the names of those that this call made, and nobody else at the same time."""
     response = await admin.create_topics(
         [
             NewTopic(
@@ -115,9 +117,33 @@ async def _create(admin: Any, missing: list[Topic], settings: Settings) -> None:
             refused.append(f"{name}: {for_code(code).__name__} {detail}".rstrip())
     if refused:
         raise TopicsError(f"topics not created: {'; '.join(refused)}")
+    return {name for name, code, *_ in response.topic_errors if code == 0}
 
 
-async def _partition_counts(admin: Any, wanted: Iterable[Topic]) -> dict[str, int]:
+async def _until_visible(admin: Any, wanted: Iterable[Topic]) -> dict[str, int]:
+    """Wait until the broker shows every topic with its leaders; topic -> partitions.
+
+    A broker answers "created" before its own metadata knows the topic: a worker started at once would miss it.
+    """
+    names = {topic.name for topic in wanted}
+    present: dict[str, int] = {}
+    try:
+        async with asyncio.timeout(VISIBLE_SECONDS):
+            while True:
+                present = await _partition_counts(admin, wanted, with_leaders=True)
+                if names == present.keys():
+                    return present
+                await asyncio.sleep(VISIBLE_POLL_SECONDS)
+    except TimeoutError:
+        hidden = ", ".join(sorted(names - present.keys()))
+        raise TopicsError(
+            f"not visible after {VISIBLE_SECONDS:.0f} s: {hidden}; look at the broker's log, then run it again"
+        ) from None
+
+
+async def _partition_counts(
+    admin: Any, wanted: Iterable[Topic], *, with_leaders: bool = False
+) -> dict[str, int]:
     """Topic -> partitions, of those that exist. Lists all: asking for a missing one by name may create it."""
     names = {topic.name for topic in wanted}
     present: dict[str, int] = {}
@@ -127,6 +153,8 @@ async def _partition_counts(admin: Any, wanted: Iterable[Topic]) -> dict[str, in
             continue
         if code:
             raise TopicsError(f"{name}: can't be described: {for_code(code).__name__}")
+        if with_leaders and any(partition["error_code"] for partition in described["partitions"]):
+            continue
         present[name] = len(described["partitions"])
     return present
 
