@@ -34,6 +34,9 @@ def options(budget: Budget) -> Any:
     made.set_write_buffer_manager(budget.memtables)
     made.set_write_buffer_size(MEMTABLE_BYTES)
     made.set_max_write_buffer_number(2)
+    # Most questions are about event ids never seen: without it each one searches the memtable too (1.8 against 1.0 us).
+    made.set_memtable_whole_key_filtering(True)
+    made.set_memtable_prefix_bloom_ratio(0.05)
     # One writer: the locks of concurrent memtable writes cost without giving.
     made.set_allow_concurrent_memtable_write(False)
     made.set_compression_type(DBCompressionType.lz4())
