@@ -129,6 +129,8 @@ class Pace:
 
     def __init__(self, rate: float) -> None:
         self.rate: Final = rate
+        # At slow rates a single record is due less often than that, and waiting for it is not being behind.
+        self._most_behind = _MOST_BEHIND_SECONDS + 1 / rate
         self.skipped_seconds = 0.0
         """By how much the schedule was moved because the writer could not keep up."""
         self._start = 0.0
@@ -141,8 +143,8 @@ class Pace:
     def due(self, now: float) -> int:
         """Records to send now; the next call starts from there."""
         behind = (now - self._start) - self._given / self.rate
-        if behind > _MOST_BEHIND_SECONDS:
-            moved = behind - _MOST_BEHIND_SECONDS
+        if behind > self._most_behind:
+            moved = behind - self._most_behind
             self._start += moved
             self.skipped_seconds += moved
         count = int((now - self._start) * self.rate) - self._given
