@@ -156,6 +156,9 @@ class KafkaBroker:
             "transaction.state.log.min.isr": "1" if len(voters) < 3 else "2",
             "share.coordinator.state.topic.replication.factor": replicas,
             "share.coordinator.state.topic.min.isr": "1",
+            # After a kill the node may register again only when its last session has run out: the default is 9 s.
+            "broker.session.timeout.ms": "3000",
+            "broker.heartbeat.interval.ms": "500",
             "group.initial.rebalance.delay.ms": "0",
             # Taken from the heap whole, at the start; the default of 128 MB is a quarter of it.
             "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
@@ -182,7 +185,11 @@ class KafkaBroker:
 
 def new_cluster_id() -> str:
     """A cluster id in the form Kafka wants: a random UUID in 22 characters of URL-safe base64."""
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    while True:
+        text = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # One in 64 begins with a dash, and every command line it is given to takes it for an option.
+        if not text.startswith("-"):
+            return text
 
 
 async def _accepts(host: str, port: int) -> bool:

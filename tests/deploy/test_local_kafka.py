@@ -175,6 +175,11 @@ def test_three_nodes_are_described_by_their_voters() -> None:
     assert properties["num.io.threads"] == "8"
 
 
+def test_no_cluster_id_looks_like_an_option() -> None:
+    chosen = [new_cluster_id() for _ in range(2_000)]  # without the rule, about 30 of them would
+    assert all(len(one) == 22 and not one.startswith("-") for one in chosen)
+
+
 def test_only_loopback_is_listened_on(tmp_path: Path) -> None:
     listeners = KafkaBroker.on(tmp_path, port=0).server_properties()["listeners"].split(",")
     assert all("://127.0.0.1:" in listener for listener in listeners)
