@@ -82,7 +82,7 @@ async def test_a_misspelt_topic_is_not_created(kafka: str) -> None:
 @pytest.mark.kafka
 async def test_data_outlives_a_kill_and_a_change_of_ports(tmp_path: Path) -> None:
     events: list[ServiceEvent] = []
-    first = KafkaBroker.on(tmp_path, port=0, quick_start=True)
+    first = KafkaBroker.on(tmp_path, port=0)
     async with Supervisor(on_event=events.append) as stack:
         await stack.start(await asyncio.to_thread(first.prepare))
         await create_topic(first.bootstrap, "kept")
@@ -91,7 +91,7 @@ async def test_data_outlives_a_kill_and_a_change_of_ports(tmp_path: Path) -> Non
         assert await stack.exited("kafka") == -signal.SIGKILL
         await stack.restart("kafka")
         await produce(first.bootstrap, "kept", [b"two"])
-    second = KafkaBroker.on(tmp_path, port=0, quick_start=True)
+    second = KafkaBroker.on(tmp_path, port=0)
     assert second.port != first.port
     async with Supervisor(on_event=events.append) as stack:
         await stack.start(await asyncio.to_thread(second.prepare))
@@ -109,7 +109,7 @@ from deploy.local.kafka import KafkaBroker, new_cluster_id
 from deploy.local.supervisor import Supervisor
 
 async def main():
-    broker = KafkaBroker.on(Path(sys.argv[1]), port=0, quick_start=True)
+    broker = KafkaBroker.on(Path(sys.argv[1]), port=0)
     service = await asyncio.to_thread(broker.prepare)
     async with Supervisor(signals=True) as stack:
         await stack.start(service)
