@@ -1,4 +1,4 @@
-"""The worker process: build the app, run it until SIGTERM or SIGINT, end with 0 when everything processed is committed."""
+"""The worker process: builds the app, runs it until SIGTERM or SIGINT, ends with 0 when all it did is committed."""
 
 import asyncio
 import logging

@@ -75,6 +75,7 @@ class CountingProcessor:
         self._flushed_idle: frozenset[str] = frozenset()
         self._chunk_sleep = chunk_sleep
         self._changed = False
+        self._spread = 1.0
 
     def observe(self, *, now_ms: int, idle: frozenset[str]) -> None:
         """Only the idle topics matter to a toy: a change of them is written as an outgoing record."""
@@ -100,6 +101,11 @@ class CountingProcessor:
             if at > newest:
                 newest = at
         self._times[topic] = newest
+        if len(self._times) > 1 and not self._idle:
+            spread = (max(self._times.values()) - min(self._times.values())) / 3_600_000
+            if spread > self._spread:
+                self._spread = spread
+                say(f"spread_hours {spread:.2f}")
         self._total += len(records)
         self._changed = True
 

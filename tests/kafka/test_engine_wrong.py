@@ -1,0 +1,115 @@
+"""Everything wrong ends the process with one clear line, before any commit; what is late or idle is judged rightly."""
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from streams.engine.fatal import EXIT_FATAL
+from tests.kafka.toy_kit import toy_shop
+from tests.kafka.toy_worker import POISON
+
+pytestmark = pytest.mark.kafka
+
+HOUR_MS = 3_600_000
+
+
+async def test_an_exception_of_the_processor_ends_the_process_and_nothing_is_committed_past_it(
+    kafka: str, tmp_path: Path
+) -> None:
+    async with toy_shop(kafka, tmp_path, partitions=1) as shop:
+        await shop.produce(1_000, topics=("cart",), keys=5)
+        worker = await shop.worker()
+        await worker.saw("toy: ready True")
+        await shop.exact()
+        await shop.produce(100, topics=("cart",), keys=5, seed=1)
+        await shop.send("cart", POISON, key=b"p0-0")
+        assert await worker.ended() == EXIT_FATAL
+        fatal = [line for line in worker.lines if "fatal:" in line]
+        assert len(fatal) == 1
+        assert "cart/0" in fatal[0]
+        assert "poison at offset 1100" in fatal[0]
+        assert (await shop.committed())[f"{shop.toy.prefix}cart", 0] <= 1_100
+        # And again: it does not skip what it could not process.
+        again = await shop.worker()
+        assert await again.ended() == EXIT_FATAL
+        assert (await shop.committed())[f"{shop.toy.prefix}cart", 0] <= 1_100
+
+
+async def test_a_worker_that_stood_still_past_its_session_ends_itself_and_undoes_nothing(
+    kafka: str, tmp_path: Path
+) -> None:
+    async with toy_shop(kafka, tmp_path, session_timeout_ms=6_000, heartbeat_ms=500) as shop:
+        await shop.produce(2_000)
+        zombie = await shop.worker("0")
+        await zombie.saw("toy: ready True")
+        await shop.exact()
+        zombie.process.send_signal(signal.SIGSTOP)
+        await shop.produce(2_000, seed=1)
+        other = await shop.worker("1")
+        await other.saw("toy: ready True", seconds=60)
+        await shop.exact()
+        await shop.produce(500, seed=2)
+        zombie.process.send_signal(signal.SIGCONT)
+        assert await zombie.ended(10) == EXIT_FATAL
+        assert any("watchdog" in line or "ProducerFenced" in line for line in zombie.lines)
+        await shop.exact()
+        assert await other.stop() == 0
+
+
+async def test_a_worker_in_a_slot_that_is_taken_is_fenced_and_the_newer_one_goes_on(
+    kafka: str, tmp_path: Path
+) -> None:
+    async with toy_shop(kafka, tmp_path, commit_timeout_ms=4_000) as shop:
+        await shop.produce(1_000)
+        older = await shop.worker("0", state_dir=str(tmp_path / "a"))
+        await older.saw("toy: ready True")
+        newer = await shop.worker("0", state_dir=str(tmp_path / "b"))
+        await newer.saw("toy: ready True")
+        await shop.produce(1_000, seed=1)
+        # The producers of the newer one have fenced the older one: its next commit can't succeed.
+        assert await older.ended(30) == EXIT_FATAL
+        await shop.exact()
+        assert await newer.stop() == 0
+
+
+async def test_a_topic_with_nothing_new_becomes_idle_and_a_topic_with_a_backlog_does_not(
+    kafka: str, tmp_path: Path
+) -> None:
+    async with toy_shop(kafka, tmp_path, partitions=1, idle_after_ms=800) as shop:
+        load = asyncio.create_task(shop.produce(3_000, topics=("session", "click"), per_second=600))
+        worker = await shop.worker()
+        await worker.saw("toy: ready True")
+        await load
+        topic = shop.toy.prefix + "dead-letter"
+        deadline = time.monotonic() + 20
+        while not (told := await shop.read(topic)) or b"session" not in told[-1].value:
+            assert time.monotonic() < deadline, told
+            await asyncio.sleep(0.2)
+        # The first to be idle were the topics without events, while the two others were live.
+        assert told[0].value == b"cart,impression,journey-node,order"
+        assert told[-1].value == b"cart,click,impression,journey-node,order,session"
+        assert told[0].headers == (("partition", b"x"),)
+        assert await worker.stop() == 0
+
+
+async def test_while_catching_up_a_topic_does_not_run_hours_ahead_of_another(
+    kafka: str, tmp_path: Path
+) -> None:
+    async with toy_shop(
+        kafka, tmp_path, partitions=1, alignment_ms=HOUR_MS, chunk_max_records=100, idle_after_ms=1_000
+    ) as shop:
+        start = int(time.time() * 1000) - 48 * HOUR_MS
+        # Orders: 20 an hour. Impressions: 200 an hour. Both over the same 40 hours.
+        await shop.produce(800, topics=("order",), start_ms=start, step_ms=HOUR_MS // 20)
+        await shop.produce(8_000, topics=("impression",), start_ms=start, step_ms=HOUR_MS // 200, seed=1)
+        worker = await shop.worker(chunk_sleep=0.005)
+        await shop.exact()
+        spread = [float(line.split()[-1]) for line in worker.lines if line.startswith("toy: spread_hours")]
+        # A chunk of 100 orders is 5 hours; with the hour of alignment a topic is never further ahead than that.
+        assert spread
+        assert max(spread) <= 6.5
+        assert worker.seen("toy: aligned 0 1") > 3
+        assert await worker.stop() == 0
