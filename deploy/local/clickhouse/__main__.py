@@ -1,7 +1,8 @@
 """`python -m deploy.local.clickhouse --data DIR --port N`: the endpoint as a process of its own.
 
 Prints one line of JSON when it answers (`url`, `host`, `port`, `reader_url`, `reader_port`, `pid`, `version`).
-Ends on SIGTERM or SIGINT (or the end of stdin, if asked) within 5 s with 0; exits 3 if the directory is in use, 4 if a port is.
+Ends on SIGTERM or SIGINT (or the end of stdin, if asked) within 5 s with 0.
+Exits 3 if the directory is in use, 4 if a port is.
 """
 
 import argparse
@@ -37,7 +38,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--memory-bytes", type=int, default=DEFAULT_MEMORY_BYTES, help="bound of all queries together"
     )
-    parser.add_argument("--stop-with-stdin", action="store_true", help="end when standard input does (a pipe)")
+    parser.add_argument(
+        "--stop-with-stdin", action="store_true", help="end when standard input does (a pipe)"
+    )
     return parser.parse_args()
 
 

@@ -32,13 +32,16 @@ def ask(
     method: str = "POST",
     headers: Mapping[str, str] | None = None,
     path: str = "/",
+    url: Mapping[str, str] | None = None,
     **parameters: str,
 ) -> Answer:
-    """One request; `parameters` go into the URL."""
+    """One request; `url` and `parameters` go into the URL."""
     connection = HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         data = body.encode() if isinstance(body, str) else body
-        connection.request(method, f"{path}?{urlencode(parameters)}", data or None, dict(headers or {}))
+        connection.request(
+            method, f"{path}?{urlencode({**(url or {}), **parameters})}", data or None, dict(headers or {})
+        )
         response = connection.getresponse()
         return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
     finally:

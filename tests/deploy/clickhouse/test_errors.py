@@ -17,7 +17,7 @@ def test_a_wrapped_error_keeps_its_number_and_loses_its_wrapping() -> None:
 
 
 def test_a_failed_stream_tells_what_failed() -> None:
-    text = "Streaming insert finish failed: Code: 33. DB::Exception: Cannot read all data. (CANNOT_READ_ALL_DATA) (version 1)"
+    text = "Streaming insert finish failed: Code: 33. DB::Exception: Cannot read all data. (CANNOT_READ_ALL_DATA)"
     error = EngineError.of(RuntimeError(text))
     assert (error.code, error.name) == (33, "CANNOT_READ_ALL_DATA")
     expected = "Code: 33. DB::Exception: Cannot read all data. (CANNOT_READ_ALL_DATA) (version 1.2 (official build))\n"
@@ -30,7 +30,8 @@ def test_a_text_without_a_number_is_unknown_and_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "status"), [(516, 403), (497, 403), (62, 400), (60, 404), (115, 404), (159, 408), (48, 501), (164, 500), (241, 500)]
+    ("code", "status"),
+    [(516, 403), (497, 403), (62, 400), (60, 404), (115, 404), (159, 408), (48, 501), (164, 500), (241, 500)],
 )
 def test_numbers_have_the_status_of_a_server(code: int, status: int) -> None:
     assert EngineError((code, "X"), "").status == status

@@ -139,11 +139,16 @@ CHANGES = [
 
 
 @pytest.mark.parametrize("sql", CHANGES)
-@pytest.mark.parametrize("how", ["reader port", "reader user", "basic auth", "readonly=1", "reader port, readonly=0"])
+@pytest.mark.parametrize(
+    "how", ["reader port", "reader user", "basic auth", "readonly=1", "reader port, readonly=0"]
+)
 def test_a_reader_changes_nothing(
     clickhouse: ClickHouseEndpoint, clickhouse_database: str, sql: str, how: str
 ) -> None:
-    ask(clickhouse.port, f"CREATE TABLE {clickhouse_database}.t ENGINE = MergeTree ORDER BY a AS SELECT 1 AS a")
+    ask(
+        clickhouse.port,
+        f"CREATE TABLE {clickhouse_database}.t ENGINE = MergeTree ORDER BY a AS SELECT 1 AS a",
+    )
     statement = sql.replace("{db}", clickhouse_database)
     headers = {
         "reader user": {"X-ClickHouse-User": "shopmeter_reader"},
@@ -151,7 +156,7 @@ def test_a_reader_changes_nothing(
     }.get(how)
     parameters = {"readonly=1": {"readonly": "1"}, "reader port, readonly=0": {"readonly": "0"}}.get(how, {})
     port = clickhouse.reader_port if how.startswith("reader port") else clickhouse.port
-    answer = ask(port, statement, headers=headers, **parameters)
+    answer = ask(port, statement, headers=headers, url=parameters)
     assert answer.code in (164, 48, 497), answer.text
     left = ask(clickhouse.port, f"SELECT groupArray(a) FROM {clickhouse_database}.t").text
     assert left == "[1]\n"
@@ -163,12 +168,17 @@ def test_a_reader_may_bound_a_query_but_not_more(clickhouse: ClickHouseEndpoint)
     assert ask(port, "SELECT 1", format_schema="/etc/hostname").code == 164
     assert ask(port, "SELECT 1", max_insert_threads="3").code == 164
     # clickhouse-connect's own choices, and a value that is set anyway, are no change.
-    assert ask(port, "SELECT 1", wait_end_of_query="1", session_id="x", client_protocol_version="54405").status == 200
+    assert (
+        ask(port, "SELECT 1", wait_end_of_query="1", session_id="x", client_protocol_version="54405").status
+        == 200
+    )
     assert ask(port, "SELECT 1", async_insert="0").status == 200
 
 
 def test_get_only_reads(clickhouse: ClickHouseEndpoint, clickhouse_database: str) -> None:
-    answer = ask(clickhouse.port, method="GET", query=f"CREATE TABLE {clickhouse_database}.t (a Int8) ENGINE = Memory")
+    answer = ask(
+        clickhouse.port, method="GET", query=f"CREATE TABLE {clickhouse_database}.t (a Int8) ENGINE = Memory"
+    )
     assert answer.code == 164
     assert ask(clickhouse.port, f"SHOW TABLES FROM {clickhouse_database}").text == ""
 

@@ -17,7 +17,9 @@ from deploy.local.clickhouse.sqltext import Incomplete, insert_head, output_form
         (b"INSERT INTO t (format) FORMAT TSV\n1", "INSERT INTO t (format) ", "TSV", b"1"),
     ],
 )
-def test_an_insert_ends_where_its_data_begins(text: bytes, statement: str | None, fmt: str, data: bytes) -> None:
+def test_an_insert_ends_where_its_data_begins(
+    text: bytes, statement: str | None, fmt: str, data: bytes
+) -> None:
     head = insert_head(text, ended=True)
     assert head is not None
     assert head.format == fmt
