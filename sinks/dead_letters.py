@@ -22,8 +22,8 @@ HEADERS: Final = (
 )
 FOREIGN: Final = "foreign"
 """The reason of a record that somebody else put into the topic: it lacks our headers. Kept with its own coordinates."""
-# What a DateTime64(3) can hold; a foreign record's timestamp may be anything, or missing (-1).
-_LATEST_MS: Final = 10_413_791_999_999
+# The last day of a Date column; a foreign record's timestamp may be anything, or missing (-1).
+_LATEST_MS: Final = (2**16 - 1) * DAY_MS
 
 
 def month_of(instant_ms: int) -> int:

@@ -4,12 +4,11 @@ A refused row stops the process. Rows are made and bounded by our own worker, so
 by hand; to set the row aside would leave a wrong number on a dashboard that looks right. Kafka keeps all rows meanwhile.
 """
 
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
-
-import structlog
 
 from sinks.base import Backpressure, Batch, Rejected, Sink, SinkError
 from sinks.batching import Origin
@@ -18,7 +17,7 @@ from sinks.telemetry import NoTelemetry, SinkTelemetry
 FIRST_WAIT_S: Final = 0.2
 LONGEST_WAIT_S: Final = 10.0
 
-log = structlog.get_logger(__name__)
+log = logging.getLogger("shopmeter.sink")
 
 
 class RowRefused(SinkError):
@@ -61,7 +60,7 @@ class Delivery:
                 # Jitter, or all sinks that lost the same server come back in the same instant.
                 seconds = min(FIRST_WAIT_S * 2**attempt, LONGEST_WAIT_S) * (0.5 + self._jitter() / 2)
                 attempt = min(attempt + 1, 16)
-                log.warning("sink_waits", table=batch.table, seconds=round(seconds, 2), why=str(error))
+                log.warning("%s; again in %.1f s", error, seconds)
                 await self._wait(seconds)
             except SinkError as error:
                 self._telemetry.on_failure(batch.table, error.code)
@@ -69,7 +68,7 @@ class Delivery:
             else:
                 self._telemetry.on_insert(batch.table, len(batch.rows), time.perf_counter() - started)
                 if attempt:
-                    log.info("sink_goes_on", table=batch.table, attempts=attempt + 1)
+                    log.info("inserts into %s pass again", batch.table)
                     self._telemetry.ready(True)
                 return
 

@@ -4,6 +4,7 @@ ClickHouse wraps an integer that is too large, and reads MessagePack rows one va
 with one field too few would shift every row behind it. So nothing reaches an insert that was not decoded here first.
 """
 
+import re
 from collections.abc import Callable
 from operator import attrgetter
 from typing import Annotated, Any, Final, NamedTuple, get_type_hints
@@ -62,7 +63,7 @@ class WireTable:
             row: Any = self._decode(wire)
         # msgspec raises UnicodeDecodeError and RecursionError too, besides its own.
         except Exception as error:
-            raise Unreadable(f"no row of table {self.name}: {error}") from None
+            raise Unreadable(f"no row of table {self.name}: {self._named(error)}") from None
         if not wire.startswith(self.header):
             if _array_length(wire) > len(self.columns):
                 raise Unreadable(
@@ -71,6 +72,10 @@ class WireTable:
                 )
             wire = self._encode(row)
         return Checked(self._key(row), row.month, row.version, wire)
+
+    def _named(self, error: Exception) -> str:
+        """msgspec knows the field's position, a reader of the message its name."""
+        return re.sub(r"\$\[(\d+)\]", lambda found: self.columns[int(found[1])], str(error))
 
     def body(self, wire: bytes) -> bytes:
         """The row without its frame: the values one after the other, as ClickHouse's MsgPack format reads them."""

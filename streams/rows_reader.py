@@ -1,0 +1,161 @@
+"""The sink's side of Kafka: committed rows in, offsets back, and the ends up to which a watermark has to wait."""
+
+import asyncio
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+
+from schemas.tables import ROWS_TABLES
+from sinks.ripening import Place
+from streams.settings import Settings
+
+SESSION_TIMEOUT_MS: Final = 10_000
+HEARTBEAT_MS: Final = 3_000
+FETCH_WAIT_MS: Final = 100
+# What the client reads ahead at most while we insert or wait: it fetches no further before this is taken.
+FETCH_MAX_BYTES: Final = 16 * 1_048_576
+ENDS_TIMEOUT_S: Final = 5.0
+# While ClickHouse is away nothing is polled, for hours if need be, and membership must not end. A loop that hangs sends
+# no heartbeats, so a dead sink is found out by its session.
+NO_POLL_LIMIT_MS: Final = 2**31 - 1
+
+log = logging.getLogger("shopmeter.sink")
+
+
+class Revoked(Exception):
+    """The partitions were given out anew: whatever is held and not committed will be read again, by whoever has them."""
+
+
+class AssignmentBroken(Exception):
+    """Partition p of all topics must be with one sink, and is not. The message says which topic differs."""
+
+
+class RowsReader(ConsumerRebalanceListener):  # type: ignore[misc]
+    """A consumer of all rows topics and the dead letters. `generation` grows with every rebalance."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        topics = settings.topics
+        self.watermarks: Final = topics.rows("watermarks")
+        self.dead_letters: Final = topics.dead_letter
+        self.topics: Final = (*(topics.rows(table) for table in ROWS_TABLES), topics.dead_letter)
+        self.group: Final = f"{settings.application}-sink"
+        self.generation = 0
+        self.assigned = False
+        self._fault: Exception | None = None
+        self._committed: dict[TopicPartition, int] = {}
+        self._consumer: Any = None
+        self._ends: Any = None
+
+    async def start(self) -> None:
+        """Connect and join the group. Raises KafkaError when the brokers can't be reached."""
+        options = self._settings.kafka_client_options()
+        self._consumer = AIOKafkaConsumer(
+            **options,
+            client_id=f"{self.group}-{self._settings.sink.instance}",
+            group_id=self.group,
+            # Without it a restart after kill -9 would wait for the ghost of its predecessor.
+            group_instance_id=f"{self.group}-{self._settings.sink.instance}",
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            partition_assignment_strategy=(RangePartitionAssignor,),
+            session_timeout_ms=SESSION_TIMEOUT_MS,
+            heartbeat_interval_ms=HEARTBEAT_MS,
+            max_poll_interval_ms=NO_POLL_LIMIT_MS,
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            fetch_max_bytes=FETCH_MAX_BYTES,
+        )
+        # Ends with the records of open transactions: of a read_committed client they are those of closed ones, and a
+        # transaction ends at different moments in different partitions.
+        self._ends = AIOKafkaConsumer(**options, client_id=f"{self.group}-ends", group_id=None)
+        self._consumer.subscribe(list(self.topics), listener=self)
+        await self._ends.start()
+        await self._consumer.start()
+
+    async def stop(self) -> None:
+        """Leave Kafka. A static member's partitions stay reserved for its restart."""
+        for client in (self._consumer, self._ends):
+            if client is not None:
+                await client.stop()
+        self._consumer = self._ends = None
+
+    def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """Called by the client before partitions are given out anew."""
+        self.generation += 1
+        self.assigned = False
+
+    def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Called by the client with our share."""
+        self.generation += 1
+        self._committed = {}
+        shares = {topic: {tp.partition for tp in assigned if tp.topic == topic} for topic in self.topics}
+        odd = [topic for topic in self.topics if shares[topic] != shares[self.watermarks]]
+        if odd:
+            # Kept for `fetch`: the client only logs what a listener raises.
+            self._fault = AssignmentBroken(
+                f"{odd[0]} came with partitions {sorted(shares[odd[0]])}, {self.watermarks} with"
+                f" {sorted(shares[self.watermarks])}: all topics need the same partition count;"
+                " run `shopmeter topics check`"
+            )
+        self.assigned = bool(assigned)
+        log.info("sink %s has partitions %s", self._settings.sink.instance, sorted(shares[self.watermarks]))
+
+    async def fetch(self, *, timeout_ms: int, max_records: int) -> Mapping[TopicPartition, Sequence[Any]]:
+        """Records in offset order for each partition; compare `generation` before using them."""
+        fetched: Mapping[TopicPartition, Sequence[Any]] = await self._consumer.getmany(
+            timeout_ms=timeout_ms, max_records=max_records
+        )
+        if self._fault is not None:
+            raise self._fault
+        return fetched
+
+    async def positions(self) -> dict[Place, int]:
+        """The next offset of every assigned partition, behind transaction markers. Raises Revoked."""
+        out: dict[Place, int] = {}
+        try:
+            for tp in self._consumer.assignment():
+                out[tp.topic, tp.partition] = await self._consumer.position(tp)
+        except IllegalStateError as error:
+            raise Revoked(str(error)) from error
+        return out
+
+    async def ends(self, partitions: Iterable[int], topics: Iterable[str]) -> dict[Place, int]:
+        """The high watermarks of these partitions now; empty if the broker does not answer in time."""
+        wanted = [TopicPartition(topic, partition) for topic in topics for partition in partitions]
+        try:
+            async with asyncio.timeout(ENDS_TIMEOUT_S):
+                ends = await self._ends.end_offsets(wanted)
+        except (KafkaError, TimeoutError) as error:
+            log.warning(
+                "ends of the rows topics are not known, watermarks wait: %s", error or "no answer in time"
+            )
+            return {}
+        return {(tp.topic, tp.partition): end for tp, end in ends.items()}
+
+    async def commit(self, places: Mapping[Place, int]) -> None:
+        """Commit the next offsets. A commit that fails costs a repetition, nothing else."""
+        offsets = {TopicPartition(*place): offset for place, offset in places.items()}
+        changed = {tp: offset for tp, offset in offsets.items() if self._committed.get(tp) != offset}
+        if not changed:
+            return
+        try:
+            await self._consumer.commit(changed)
+        except (
+            CommitFailedError,
+            IllegalStateError,
+            RebalanceInProgressError,
+            UnknownMemberIdError,
+        ) as error:
+            raise Revoked(str(error)) from error
+        self._committed.update(changed)

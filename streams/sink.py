@@ -1,0 +1,261 @@
+"""The sink process: committed rows from Kafka into ClickHouse, insert before ack.
+
+One flush, in an order that is the guarantee:
+1. take the rows held, and the position of every partition, in one step
+2. insert the rows, a batch for each table and month; wait as long as ClickHouse is away
+3. insert the watermarks whose rows are visible now
+4. commit the positions. A crash before it repeats the inserts, and the versions make the repeat harmless
+"""
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import msgspec
+from aiokafka.errors import KafkaError
+
+from schemas.tables import ROWS_TABLES
+from sinks.base import Batch, Sink
+from sinks.batching import Origin, RowBuffer
+from sinks.clickhouse import MAX_BATCH_ROWS, Address, ClickHouseSink
+from sinks.dead_letters import dead_letter_row
+from sinks.delivery import Delivery
+from sinks.ripening import Place, Ripening
+from sinks.telemetry import NoTelemetry, SinkTelemetry
+from streams.rows_reader import Revoked, RowsReader
+from streams.settings import Settings
+
+BUFFER_MAX_BYTES: Final = 64 * 1_048_576
+FETCH_MAX_RECORDS: Final = 10_000
+# Without rows there are still transaction markers to get behind, and watermarks that ripen.
+IDLE_FLUSH_S: Final = 1.0
+RIPENING_FLUSH_S: Final = 0.1
+# Of the ten seconds that a stop may take: the flush in flight gets these, Kafka the rest.
+STOP_FLUSH_S: Final = 6.0
+STOP_CLIENT_S: Final = 3.0
+
+log = logging.getLogger("shopmeter.sink")
+
+
+class Stopping(Exception):
+    """The process is to end while a batch still waits for ClickHouse; it will be read again."""
+
+
+def address_of(settings: Settings) -> Address:
+    """Where this installation's ClickHouse is."""
+    house = settings.clickhouse
+    return Address(
+        house.url,
+        house.database,
+        house.username,
+        house.password.get_secret_value(),
+        str(house.ca_file) if house.ca_file else "",
+    )
+
+
+async def run_sink(
+    settings: Settings,
+    *,
+    telemetry: SinkTelemetry | None = None,
+    sink: Sink | None = None,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Run until SIGTERM, SIGINT or `stop`; returns within 10 s with what was inserted committed.
+
+    Raises whatever ends a sink: BadRow, RowRefused, SinkBroken, AssignmentBroken,
+    KafkaError; nothing is committed behind it.
+    """
+    if stop is None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    process = SinkProcess(
+        settings, sink or ClickHouseSink(address_of(settings)), telemetry or NoTelemetry(), stop
+    )
+    await process.run()
+
+
+class SinkProcess:
+    """One member of the sink group."""
+
+    def __init__(self, settings: Settings, sink: Sink, telemetry: SinkTelemetry, stop: asyncio.Event) -> None:
+        self._sink = sink
+        self._telemetry = telemetry
+        self._stop = stop
+        self._reader = RowsReader(settings)
+        self._table_of = {settings.topics.rows(table): table for table in ROWS_TABLES}
+        self._delivery = Delivery(sink, wait=self._wait, telemetry=telemetry)
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._buffer = RowBuffer(
+            max_rows=min(settings.sink.batch_max_rows, MAX_BATCH_ROWS), max_bytes=BUFFER_MAX_BYTES
+        )
+        self._max_wait_s = settings.sink.batch_max_wait_ms / 1000
+        self._ripening = Ripening(
+            [topic for topic in self._reader.topics if topic != self._reader.watermarks]
+        )
+        self._visible: dict[Place, int] = {}
+        self._newest: dict[str, int] = {}
+        self._generation = 0
+        self._first_row_at: float | None = None
+        self._flushed_at = time.monotonic()
+
+    async def run(self) -> None:
+        """See `run_sink`."""
+        work = asyncio.create_task(self._work(), name="sink")
+        stopped = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait([work, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                await asyncio.wait([work], timeout=STOP_FLUSH_S)
+            if not work.done():
+                log.warning(
+                    "an insert is given up after %.0f s of stopping; its rows will be read again",
+                    STOP_FLUSH_S,
+                )
+                work.cancel()
+            with suppress(asyncio.CancelledError, Stopping):
+                await work
+        finally:
+            stopped.cancel()
+            work.cancel()
+            self._telemetry.ready(False)
+            await _within(self._reader.stop(), STOP_CLIENT_S)
+            await _within(self._sink.close(), STOP_CLIENT_S)
+
+    async def _work(self) -> None:
+        await self._reader.start()
+        while not self._stop.is_set():
+            timeout_ms = max(int(self._until_due() * 1000), 0)
+            fetched = await self._reader.fetch(timeout_ms=timeout_ms, max_records=FETCH_MAX_RECORDS)
+            if self._reader.generation != self._generation:
+                # Also what was fetched just now: positions start again from what is committed.
+                self._begin_generation()
+                continue
+            for place, records in fetched.items():
+                self._take(place.topic, place.partition, records)
+            if self._buffer.full or self._until_due() <= 0:
+                await self._flush_or_begin_again()
+        await self._flush_or_begin_again()
+
+    def _begin_generation(self) -> None:
+        self._generation = self._reader.generation
+        self._buffer.clear()
+        self._ripening.clear()
+        self._visible.clear()
+        self._first_row_at = None
+        self._telemetry.ready(self._reader.assigned)
+
+    def _take(self, topic: str, partition: int, records: Sequence[Any]) -> None:
+        """Records of one partition into the buffer. Raises BadRow."""
+        table = self._table_of.get(topic, "dead_letters")
+        newest = self._newest.get(table, 0)
+        for record in records:
+            origin = Origin(topic, partition, record.offset)
+            if topic == self._reader.dead_letters:
+                row = dead_letter_row(
+                    partition=partition,
+                    offset=record.offset,
+                    timestamp=record.timestamp,
+                    key=record.key,
+                    value=record.value,
+                    headers=record.headers,
+                )
+                self._buffer.add(table, self._encode(row), origin)
+            elif topic == self._reader.watermarks:
+                self._ripening.add(record.value, origin)
+            else:
+                self._buffer.add(table, record.value, origin)
+            newest = max(newest, record.timestamp)
+        self._newest[table] = newest
+        if self._first_row_at is None and self._buffer.rows:
+            self._first_row_at = time.monotonic()
+
+    def _until_due(self) -> float:
+        """Seconds until the next flush; 0 or less: now."""
+        now = time.monotonic()
+        if self._first_row_at is not None:
+            return self._first_row_at + self._max_wait_s - now
+        return self._flushed_at + (RIPENING_FLUSH_S if self._ripening else IDLE_FLUSH_S) - now
+
+    async def _flush_or_begin_again(self) -> None:
+        try:
+            await self._flush()
+        except Revoked:
+            log.info("partitions were given out anew during a flush; going on from what is committed")
+            if self._generation == self._reader.generation:
+                await asyncio.sleep(RIPENING_FLUSH_S)  # the client has not told us yet
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+            # The rows are in ClickHouse; the next commit covers them too.
+            log.warning("offsets are not committed yet: %s", error)
+        finally:
+            self._flushed_at = time.monotonic()
+
+    async def _flush(self) -> None:
+        # 1. Positions only move in `fetch`, so they and the rows held agree.
+        positions = await self._reader.positions()
+        batches = list(self._buffer.take())
+        self._first_row_at = None
+        if unbounded := self._ripening.unbounded():
+            self._ripening.bound(await self._reader.ends(unbounded, self._ripening.siblings))
+        # 2.
+        await _all(self._delivery.deliver(batch, origins) for batch, origins in batches)
+        self._still_ours()
+        self._visible.update(positions)
+        # 3.
+        ripe = RowBuffer(max_rows=len(self._visible) + 1, max_bytes=BUFFER_MAX_BYTES)
+        for wire, origin in self._ripening.ripe(self._visible):
+            ripe.add("watermarks", wire, origin)
+        watermarks = list(ripe.take())
+        await _all(self._delivery.deliver(batch, origins) for batch, origins in watermarks)
+        self._still_ours()
+        # 4.
+        await self._reader.commit(self._committable(positions))
+        self._tell(batch for batch, _ in (*batches, *watermarks))
+
+    def _still_ours(self) -> None:
+        if self._reader.generation != self._generation:
+            raise Revoked("a rebalance during the insert")
+
+    def _committable(self, positions: Mapping[Place, int]) -> dict[Place, int]:
+        """A watermark that still waits is not acked, nor anything behind it."""
+        out = dict(positions)
+        for topic, partition in positions:
+            if topic == self._reader.watermarks:
+                held = self._ripening.first_offset(partition)
+                if held is not None:
+                    out[topic, partition] = held
+        return out
+
+    def _tell(self, batches: Iterable[Batch]) -> None:
+        for table in {batch.table for batch in batches}:
+            self._telemetry.on_visible(table, self._newest[table])
+
+    async def _wait(self, seconds: float) -> None:
+        """Between two attempts: nothing is fetched, membership is kept by the heartbeats in the background."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), seconds)
+        if self._stop.is_set():
+            raise Stopping("ClickHouse is away")
+        self._still_ours()
+
+
+async def _all(inserts: Iterable[Awaitable[None]]) -> None:
+    """Run inserts side by side, all to their end; then raise the first failure."""
+    results: list[BaseException | None] = await asyncio.gather(*inserts, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+async def _within(closing: Awaitable[None], seconds: float) -> None:
+    """Close something that may hang, since the other end is gone."""
+    try:
+        await asyncio.wait_for(closing, seconds)
+    except TimeoutError:
+        log.warning("a connection did not close within %.0f s; left to the end of the process", seconds)
