@@ -72,6 +72,12 @@ def test_the_meta_record_is_the_last_and_deletions_are_the_first() -> None:
     assert records[-1][0] == META_KEY
 
 
+def test_an_expired_key_that_the_epoch_writes_again_is_not_deleted() -> None:
+    made = epoch({b"k": Stored(9, b"")})
+    records = encode_epoch(made, number=1, offsets={}, expired=[b"k", b"old"])
+    assert [key for key, value in records if value is None] == [b"old"]
+
+
 @pytest.mark.parametrize(
     ("bad", "says"),
     [

@@ -4,8 +4,10 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rocksdict import Checkpoint
 
 from schemas.epoch import Stored
 from schemas.topics import DAY_MS
@@ -65,6 +67,44 @@ def test_a_kill_leaves_every_epoch_up_to_one_and_that_epochs_offset(tmp_path: Pa
         assert before == max(told, left)
         opened.store.close()
     assert before > 400
+
+
+class FlushingDatabase:
+    """The database, which after every write puts all on the disk and keeps an image of it: a crash at each write."""
+
+    def __init__(self, database: Any, images: Path) -> None:
+        self._database = database
+        self._images = images
+        self.count = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._database, name)
+
+    def write(self, *arguments: Any) -> None:
+        self._database.write(*arguments)
+        self._database.flush(True)
+        Checkpoint(self._database).create_checkpoint(str(self._images / f"image-{self.count}"))
+        self.count += 1
+
+
+def test_no_write_leaves_data_without_its_offset(tmp_path: Path) -> None:
+    store = rocks(tmp_path / "live")
+    images = tmp_path / "images"
+    images.mkdir()
+    database = FlushingDatabase(store._db, images)
+    store._db = database
+    for number in range(1, 6):
+        state_writer.write_one(store, number)
+    store.close()
+    left = []
+    for at in range(database.count):
+        (images / "0").unlink(missing_ok=True)
+        (images / "0").symlink_to(images / f"image-{at}")
+        opened = reopened(images)
+        assert opened.wiped is None
+        left.append(whole_epochs(opened.store))
+        opened.store.close()
+    assert left == [1, 2, 3, 4, 5]
 
 
 def whole_epochs(store: RocksStore) -> int:
