@@ -8,7 +8,7 @@ complete and its source topics are read from where that state says; it leaves at
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 from aiokafka import TopicPartition
@@ -23,7 +23,7 @@ from streams.engine.fatal import Exit, exit_now
 from streams.engine.fetching import seconds
 from streams.engine.options import BrokenAssumption, EngineOptions
 from streams.engine.partition import Partition
-from streams.engine.restore import restore
+from streams.engine.restore import Restored, restore
 from streams.engine.state import StateStore
 from streams.engine.telemetry import EngineTelemetry, NoTelemetry
 
@@ -45,6 +45,9 @@ OpenStore = Callable[[int], StateStore]
 """Partition -> its store, as the disk has it. Never restored yet."""
 
 
+Restore = Callable[[int, StateStore, EngineOptions], Awaitable[Restored]]
+
+
 def wall_clock_ms() -> int:
     """Now, in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
@@ -64,6 +67,7 @@ class Engine:
         telemetry: EngineTelemetry | None = None,
         exit: Exit = exit_now,
         make_producer: Callable[[EngineOptions, int], Any] = make_producer,
+        restore: Restore = restore,
         now_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self.options = options
@@ -76,6 +80,7 @@ class Engine:
         self._factory = factory
         self._open_store = open_store
         self._make_producer = make_producer
+        self._restore_store = restore
         self._now_ms = now_ms
         self._assignment = 0
         self._live: dict[int, Partition] = {}
@@ -221,7 +226,7 @@ class Engine:
     ) -> None:
         began = time.monotonic()
         store = opened[number] = self._open_store(number)
-        restored = await restore(number, store, self.options)
+        restored = await self._restore_store(number, store, self.options)
         for topic, records in restored.unread.items():
             log.error(
                 "%s/%d: %d records were deleted by retention before they were read", topic, number, records

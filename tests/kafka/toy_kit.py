@@ -96,7 +96,10 @@ class ToyShop:
         await self._admin.start()
         topics = self.toy.topics().all((TABLE,))
         await self._admin.create_topics(
-            [NewTopic(topic.name, self.toy.partitions, 1, topic_configs=dict(topic.config)) for topic in topics]
+            [
+                NewTopic(topic.name, self.toy.partitions, 1, topic_configs=dict(topic.config))
+                for topic in topics
+            ]
         )
         self._producer = AIOKafkaProducer(bootstrap_servers=self.toy.bootstrap, enable_idempotence=True)
         await self._producer.start()
@@ -133,7 +136,9 @@ class ToyShop:
             self.expected[key] += 1
             topic = topics[index % len(topics)]
             futures.append(
-                await self._producer.send(prefix + topic, b"%013d" % (at + index * step_ms), key=key, partition=to)
+                await self._producer.send(
+                    prefix + topic, b"%013d" % (at + index * step_ms), key=key, partition=to
+                )
             )
             if per_second and index % 50 == 49:
                 await asyncio.sleep(max(0.0, began + (index + 1) / per_second - time.monotonic()))
@@ -163,7 +168,9 @@ class ToyShop:
     async def read(self, topic: str) -> list[Any]:
         """All committed records of a topic, in offset order within each partition."""
         reader = AIOKafkaConsumer(
-            bootstrap_servers=self.toy.bootstrap, isolation_level="read_committed", auto_offset_reset="earliest"
+            bootstrap_servers=self.toy.bootstrap,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
         )
         await reader.start()
         try:
@@ -198,7 +205,9 @@ class ToyShop:
             if time.monotonic() > deadline:
                 logs = "\n--\n".join("\n".join(process.lines[-40:]) for process in self.processes)
                 missing = self.expected - written
-                raise AssertionError(f"missing after {seconds} s: {sum(missing.values())} in {len(missing)} keys\n{logs}")
+                raise AssertionError(
+                    f"missing after {seconds} s: {sum(missing.values())} in {len(missing)} keys\n{logs}"
+                )
             await asyncio.sleep(0.2)
 
     async def committed(self) -> dict[tuple[str, int], int]:
@@ -208,7 +217,9 @@ class ToyShop:
 
 
 @asynccontextmanager
-async def toy_shop(bootstrap: str, directory: Path, *, partitions: int = 4, **options: Any) -> AsyncIterator[ToyShop]:
+async def toy_shop(
+    bootstrap: str, directory: Path, *, partitions: int = 4, **options: Any
+) -> AsyncIterator[ToyShop]:
     """A shop of its own names; everything it started has ended afterwards."""
     name = uuid4().hex[:8]
     toy = Toy(bootstrap, f"toy-{name}", f"{name}.", partitions, options=options)

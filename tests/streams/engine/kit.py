@@ -13,7 +13,7 @@ from schemas.topics import Topics
 from streams.engine.options import EngineOptions
 
 
-class ProcessEnded(BaseException):  # noqa: N818 - it is not an error of the code under test
+class ProcessEnded(BaseException):
     """What the tests' exit raises in place of ending the process."""
 
 
