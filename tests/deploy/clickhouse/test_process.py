@@ -138,12 +138,13 @@ def test_a_refused_body_is_not_taken_for_the_next_request(clickhouse: ClickHouse
             len(smuggled) + 9
         )
         connection.sendall(head + smuggled)
-        connection.shutdown(socket.SHUT_WR)
         received = b""
+        while b"Code: 516." not in received:
+            received += connection.recv(65536)
+        connection.sendall(b"x" * 9 + smuggled)
         while chunk := connection.recv(65536):
             received += chunk
     assert received.count(b"HTTP/1.1 ") == 1
-    assert b"Code: 516." in received
 
 
 def test_the_ready_line_is_json(tmp_path: Path) -> None:
