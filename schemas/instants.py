@@ -14,10 +14,14 @@ HOUR_MS: Final = 60 * MINUTE_MS
 DAY_MS: Final = 24 * HOUR_MS
 
 EARLIEST_MS: Final = 946_684_800_000  # 2000-01-01T00:00:00Z; catches seconds sent for milliseconds
-END_MS: Final = 4_102_444_800_000  # 2100-01-01T00:00:00Z, exclusive; catches microseconds sent for milliseconds
+END_MS: Final = (
+    4_102_444_800_000  # 2100-01-01T00:00:00Z, exclusive; catches microseconds sent for milliseconds
+)
 
 SKEW_TOLERANCE_MS: Final = 60 * SECOND_MS  # a device clock this far off is left alone
-FUTURE_TOLERANCE_MS: Final = 10 * MINUTE_MS  # event time may lead the record's timestamp by this much, inclusive
+FUTURE_TOLERANCE_MS: Final = (
+    10 * MINUTE_MS
+)  # event time may lead the record's timestamp by this much, inclusive
 
 _MINUTE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2})")
 _TAIL = re.compile(r"(?:\.([0-9]+))?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))")

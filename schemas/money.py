@@ -19,7 +19,9 @@ E4_LIMIT: Final = MINOR_LIMIT * 10**E4_DECIMALS
 
 _NUMBER = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?)([0-9]+))?")
 _STRING = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?()()")
-_EXPONENT_DIGITS: Final = 9  # a longer power of ten is beyond any amount; reading it as an int could take for ever
+_EXPONENT_DIGITS: Final = (
+    9  # a longer power of ten is beyond any amount; reading it as an int could take for ever
+)
 _REMEMBERED: Final = 65_536
 _LONGEST_REMEMBERED: Final = 24
 _tables: Final[tuple[dict[bytes, int], ...]] = tuple({} for _ in range(E4_DECIMALS + 1))

@@ -27,7 +27,9 @@ class Unit:
 Check = Callable[[Any, str, Unit], str]
 """`(value, path, unit) -> canonical JSON text`, or Rejected. The value is not null."""
 
-_LONGEST_INT: Final = 20  # digits; a longer one is out of every bound and int() would refuse thousands of them
+_LONGEST_INT: Final = (
+    20  # digits; a longer one is out of every bound and int() would refuse thousands of them
+)
 
 
 @dataclass(frozen=True, slots=True)

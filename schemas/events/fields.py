@@ -6,7 +6,7 @@ every event that `decode` returns. Type checkers see only the second.
 
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from msgspec import UNSET, Meta, Raw
+from msgspec import Meta, Raw
 
 MAX_QUANTITY: Final = 1_000_000
 MAX_POSITION: Final = 1_000_000
@@ -34,11 +34,12 @@ if TYPE_CHECKING:
     Money = int
     OptionalMoney = int | None
     VersionText = str
-    UNREAD: Any = UNSET
 else:
     Instant = Annotated[
-        int | str,
-        Meta(description="RFC 3339 with an offset, or integer epoch milliseconds; in [2000-01-01, 2100-01-01) UTC"),
+        int | Annotated[str, Meta(extra_json_schema={"format": "date-time"})],
+        Meta(
+            description="RFC 3339 with an offset, or integer epoch milliseconds; in [2000-01-01, 2100-01-01) UTC"
+        ),
     ]
     # Raw keeps the digits as they were sent; a float would not.
     Money = Annotated[
@@ -56,4 +57,6 @@ else:
     # Not `Raw | None`: in a union the decoder matches only the null.
     OptionalMoney = Money
     VersionText = int | Id
-    UNREAD = Raw(b"")
+
+# The default of money that may be absent: None until `decode` puts the amount there.
+UNREAD: Final[Any] = None

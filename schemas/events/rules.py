@@ -96,7 +96,9 @@ TYPES: Final[Mapping[str, Mapping[str, tuple[Rule, ...]]]] = {
             may("placement", _id),
             must(
                 "products",
-                objects((must("product_id", _id), may("position", integer(0, MAX_POSITION))), 1, MAX_PRODUCTS),
+                objects(
+                    (must("product_id", _id), may("position", integer(0, MAX_POSITION))), 1, MAX_PRODUCTS
+                ),
             ),
         ),
     },
