@@ -22,7 +22,6 @@ from schemas.stores import Store
 from tests.oracle.chooser import Chooser, DrawChooser, RandomChooser
 from tests.oracle.records import RawRecord, RowKey
 from tests.oracle.shopping import (
-    HOUR_MS,
     Setting,
     choose_happenings,
     choose_poison,
@@ -91,8 +90,12 @@ def make_world(
     late: bool = False,
     shared_orders: bool = True,
 ) -> World:
-    """A world by a chooser. `poison`: with dead letters and test traffic; `late`: some events come later than allowed
-    (what is too late must then be told to the oracle); `shared_orders`: two persons may capture one order (H51)."""
+    """A world by a chooser.
+
+    `poison`: with dead letters and test traffic. `late`: some events come later than allowed; what was called too late
+    must then be told to the oracle, and `arriving` brings them back in time. `shared_orders`: two persons may capture
+    one order (H51).
+    """
     setting = choose_setting(chooser, shared_orders=shared_orders)
     arrivals: list[Arrival] = []
     stories = chooser.repeat(lambda inner: choose_happenings(inner, setting), 1, most_stories)
@@ -103,8 +106,10 @@ def make_world(
         for _ in range(2 if chooser.chance(6) else 1):
             delay_ms = chooser.pick((0, 0, happening.latest_ms, happening.latest_ms // 2))
             if late and chooser.chance(5):
-                lateness = setting.stores[value["store_id"]].allowed_lateness_ms
-                delay_ms = lateness + chooser.pick((1, HOUR_MS, lateness))
+                store = setting.stores[value["store_id"]]
+                # From a millisecond more than allowed to long after the next window's edge.
+                more_ms = chooser.pick((1, store.attribution_window_ms, 2 * store.attribution_window_ms))
+                delay_ms = store.allowed_lateness_ms + more_ms
             arrivals.append(Arrival(sent, happening.at, delay_ms, happening.latest_ms))
     if poison:
         arrivals += chooser.repeat(lambda inner: _poisoned(inner, setting), 0, 4)

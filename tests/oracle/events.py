@@ -331,4 +331,4 @@ def _check_body(body: Mapping[str, Any]) -> None:
             raise Refused("invalid_value", "total")
     refund_lines: tuple[RefundLine, ...] | None = body.get("refund_lines")
     if refund_lines and sum(line.amount_e4 for line in refund_lines) > body["amount_e4"]:
-        raise Refused("invalid_value", "lines")
+        raise Refused("invalid_value", "amount")
