@@ -80,13 +80,6 @@ class Live:
         self.taken += count
         return records
 
-    def drain(self, *, now_ms: int) -> list[SimRecord]:
-        """Everything still in transit arrives at once. What has not happened yet never does."""
-        records: list[SimRecord] = []
-        while self.held:
-            self._release(records, now_ms)
-        return records
-
     def _step(self, records: list[SimRecord], now_ms: int, count: int, wanted: float) -> None:
         if len(self.visits) < wanted:
             shop = self.rng.choices(self.shops, self.weights)[0]

@@ -27,7 +27,7 @@ _BATCH_BYTES: Final = 131_072
 # A record may be a little over 256 KiB (it is one of the kinds of poison) and must still reach the broker.
 _REQUEST_BYTES: Final = 1_048_576
 _RECORDS_BETWEEN_YIELDS: Final = 2_000
-_TICK_SECONDS: Final = 0.02
+_TICK_SECONDS: Final = 0.04
 # Behind by more than this, the schedule is moved rather than caught up: a burst would no longer be the given rate.
 _MOST_BEHIND_SECONDS: Final = 0.25
 
@@ -45,7 +45,7 @@ async def load_history(
     limit: int | None = None,
     stamped_at_ms: int | None = None,
     cache: Path | None = None,
-    compression: str | None = "lz4",
+    compression: str | None = None,
 ) -> Truth:
     """Write the scenario's whole history (or its first `limit` records) and return what must come of it.
 
@@ -89,7 +89,8 @@ async def run_live(
 ) -> Truth:
     """Write `rate` records/s of new events until `stop_event` is set, adding to `truth` (which is also returned).
 
-    Records are spread evenly over each second. Returns when every record is acknowledged, at the latest of them.
+    Records are spread evenly over each second. Returns when every record is acknowledged; what disorder
+    still holds back has then not been sent, and is not in the truth.
     Progress is told every second or so. Raises ProduceError; the truth then holds records that may not have arrived.
     """
     if rate <= 0:
@@ -112,7 +113,6 @@ async def run_live(
                 await asyncio.wait_for(stop_event.wait(), _TICK_SECONDS)
             except TimeoutError:
                 continue
-        await writer.write(live.drain(now_ms=time.time_ns() // 1_000_000))
         await writer.flush()
         if progress is not None:
             progress(sent, 0)
