@@ -183,37 +183,36 @@ class Browsing:
 
         history = person.history
         session_id = event.session_id or ""
-        impression = Impression(at, event.event_id, widget, strategy, placement, session_id, channel)
-        history.add_impression(
-            impression,
-            [
-                (
-                    shown_product.product_id,
-                    NO_POSITION if (position := shown_product.position) is None else position,
-                )
-                for shown_product in event.products
-            ],
+        products = event.products
+        impression = Impression(
+            at,
+            event.event_id,
+            widget,
+            strategy,
+            placement,
+            session_id,
+            channel,
+            [product.product_id for product in products],
+            [NO_POSITION if product.position is None else product.position for product in products],
         )
+        history.add_impression(impression)
         person.changed = True
         if at <= history.last_act:
-            self._shown_late(person, session, impression, {product.product_id for product in event.products})
+            self._shown_late(person, session, impression)
         if person.orders:
             self._orders.touched(person, at)
 
-    def _shown_late(
-        self, person: Person, session: Session, impression: Impression, products: set[str]
-    ) -> None:
+    def _shown_late(self, person: Person, session: Session, impression: Impression) -> None:
         """An impression came after interactions that it precedes in event time."""
-        for product in products:
-            for act in person.history.re_anchor(product, impression.at, person.tenant.window):
-                if act.kind == VIEWED and (
-                    act.session_id == impression.session_id
-                    if impression.session_id
-                    else not act.session_id
-                    and act.channel == impression.channel
-                    and act.at <= session.state.end  # of one span: nothing of it lies beyond its end
-                ):
-                    self._see(session.state, session, impression.widget, act.widget)
+        for act in person.history.re_anchor(impression, person.tenant.window):
+            if act.kind == VIEWED and (
+                act.session_id == impression.session_id
+                if impression.session_id
+                else not act.session_id
+                and act.channel == impression.channel
+                and act.at <= session.state.end  # of one span: nothing of it lies beyond its end
+            ):
+                self._see(session.state, session, impression.widget, act.widget)
 
     # -- clicks and carts ------------------------------------------------------------------------------------------
 

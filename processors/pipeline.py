@@ -111,6 +111,8 @@ class Pipeline:
         self._seen: set[bytes] = set()
         self._outgoing: list[Outgoing] = []
         self._counts: dict[tuple[str, str, str], int] = {}
+        self._window_key: CounterKey | None = None
+        self._window: list[int] = []
         self._taken = 0
         self._told = (-1, False)  # watermark and idleness, as last written
 
@@ -206,24 +208,30 @@ class Pipeline:
         """Count the event in its windows."""
         kind = event.__class__
         index = _INDEX_OF[kind]
-        extra, amount = -1, 0
+        extra, amount = 0, 0
         if kind is ProductsShown:
-            extra, amount = INDEX[PRODUCTS_SHOWN], len(event.products)
+            extra, amount = _PRODUCTS_SHOWN, len(event.products)
         elif kind is CartAdded:
-            extra, amount = INDEX[UNITS_ADDED], event.quantity
+            extra, amount = _UNITS_ADDED, event.quantity
         elif kind is MessageExchanged and event.direction == "out":
-            index = INDEX[MESSAGES_OUT]
-        cell = self._counters.cell((event.store_id, WINDOW_SECONDS, at - at % WINDOW_MS, event.channel))
+            index = _MESSAGES_OUT
+        key = (event.store_id, WINDOW_SECONDS, at - at % WINDOW_MS, event.channel)
+        cell = self._window if key == self._window_key else self._open_window(key)
         cell[index] += 1
-        if extra >= 0:
+        if amount:
             cell[extra] += amount
         if at >= timestamp - LIVE_HORIZON_MS:
-            cell = self._counters.cell(
-                (event.store_id, LIVE_WINDOW_SECONDS, at - at % LIVE_WINDOW_MS, event.channel)
-            )
+            key = (event.store_id, LIVE_WINDOW_SECONDS, at - at % LIVE_WINDOW_MS, event.channel)
+            cell = self._counters.cell(key)
             cell[index] += 1
-            if extra >= 0:
+            if amount:
                 cell[extra] += amount
+
+    def _open_window(self, key: CounterKey) -> list[int]:
+        """The cell of a window, remembered: the next event is likely to be in the same."""
+        self._window_key = key
+        self._window = self._counters.cell(key)
+        return self._window
 
     def _reject(
         self,
@@ -278,6 +286,7 @@ class Pipeline:
         meta = Meta(META_FORMAT, self._clock, self.watermark, self._times, self._record_time, self._mark)
         epoch = flush.epoch(_encode(meta), self._outgoing)
         self._seen, self._outgoing, self._taken, self._told = set(), [], 0, told
+        self._window_key = None  # its cell would not be marked as changed in the next epoch
         self._people.trim(self.watermark)
         self._orders.trim()
         return epoch
@@ -345,4 +354,7 @@ def _types() -> dict[type, int]:
 
 
 _INDEX_OF: Final = _types()
+_PRODUCTS_SHOWN: Final = INDEX[PRODUCTS_SHOWN]
+_UNITS_ADDED: Final = INDEX[UNITS_ADDED]
+_MESSAGES_OUT: Final = INDEX[MESSAGES_OUT]
 _encode: Final = msgspec.msgpack.Encoder().encode

@@ -1,11 +1,14 @@
 """What a person saw and did with products, remembered for the attribution window, cut so that an event costs the same
 after ten thousand others as after ten.
 
-Touches are appended to one *open* segment; a full one is *sealed* under a key of its own and only read again. Queries
-go from the newest segment back and stop as soon as nothing older can win: neither writing nor asking grows with history.
+Touches go to one *open* segment; a full one is *sealed*: indexed by product, put under a key of its own, and only read
+again. Queries go from the newest segment back and stop as soon as nothing older can win: neither writing nor asking grows
+with the history.
 """
 
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Final
 
 from msgspec import Struct
@@ -18,7 +21,7 @@ KIND_NAMES: Final = ("removed", "clicked", "detail_viewed", "added")
 
 
 class Impression(Struct, array_like=True, gc=False):
-    """One widget shown once. `session_id` is empty where the event had none."""
+    """One widget shown once, with products and, in parallel, positions. `session_id` is empty where it had none."""
 
     at: int
     event_id: str
@@ -27,6 +30,14 @@ class Impression(Struct, array_like=True, gc=False):
     placement: str
     session_id: str
     channel: str
+    products: list[str]
+    positions: list[int]
+
+    def position_of(self, product: str) -> int:
+        """The best position of the product, which may be shown more than once."""
+        return min(
+            [place for shown, place in zip(self.products, self.positions, strict=True) if shown == product]
+        )
 
 
 class Anchor(Struct, array_like=True, gc=False):
@@ -52,16 +63,44 @@ class Act(Struct, array_like=True, gc=False):
 
 
 class Segment(Struct, array_like=True, gc=False):
-    """Up to SEGMENT_CAPACITY touches. `shown`: product -> [index of impression, position, index, position, ...]."""
+    """Up to SEGMENT_CAPACITY touches; impressions ascend in time.
+
+    `index`: product -> positions in `impressions`, ascending; only of a sealed segment. The open one is short and
+    changes with every impression, so there a search costs less than an index.
+    """
 
     impressions: list[Impression]
-    shown: dict[str, list[int]]
+    index: dict[str, list[int]] | None
     acts: dict[str, list[Act]]
     empties: list[int]
     lowest: int
     highest: int
     last_act: int
     size: int
+
+    def seal(self) -> None:
+        """Make the index."""
+        index: dict[str, list[int]] = {}
+        for number, impression in enumerate(self.impressions):
+            for product in {*impression.products}:
+                index.setdefault(product, []).append(number)
+        self.index = index
+
+    def shown(self, product: str, low: int, high: int) -> Iterator[Impression]:
+        """Impressions of the product in [low, high], the latest first."""
+        impressions = self.impressions
+        if self.index is not None:
+            for number in reversed(self.index.get(product, ())):
+                impression = impressions[number]
+                if low <= impression.at <= high:
+                    yield impression
+            return
+        for number in range(bisect_right(impressions, high, key=_at) - 1, -1, -1):
+            impression = impressions[number]
+            if impression.at < low:
+                return
+            if product in impression.products:
+                yield impression
 
 
 class SealedRef(Struct, array_like=True, gc=False):
@@ -76,7 +115,7 @@ class SealedRef(Struct, array_like=True, gc=False):
 
 def empty_segment() -> Segment:
     """An open segment without touches."""
-    return Segment([], {}, {}, [], 1 << 62, 0, 0, 0)
+    return Segment([], None, {}, [], 1 << 62, 0, 0, 0)
 
 
 class History:
@@ -116,19 +155,13 @@ class History:
 
     # -- what happened ---------------------------------------------------------------------------------------------
 
-    def add_impression(self, impression: Impression, products: list[tuple[str, int]]) -> None:
-        """Remember that these (product, position) were shown."""
-        segment = self._room(impression.at, 1 + len(products) // 4)
-        index = len(segment.impressions)
-        segment.impressions.append(impression)
-        shown = segment.shown
-        for product, position in products:
-            postings = shown.get(product)
-            if postings is None:
-                shown[product] = [index, position]
-            else:
-                postings.append(index)
-                postings.append(position)
+    def add_impression(self, impression: Impression) -> None:
+        """Remember what was shown."""
+        impressions = self._room(impression.at, 1).impressions
+        if impressions and impression.at < impressions[-1].at:
+            insort(impressions, impression, key=_at)
+        else:
+            impressions.append(impression)
 
     def add_act(self, product: str, act: Act) -> None:
         """Remember an interaction with a product."""
@@ -153,6 +186,7 @@ class History:
         if segment.size >= SEGMENT_CAPACITY:
             number = self.sealed[-1].number + 1 if self.sealed else 0
             bound = max(segment.highest, self.sealed[-1].bound if self.sealed else 0)
+            segment.seal()
             self.sealed.append(SealedRef(number, segment.lowest, segment.highest, segment.last_act, bound))
             self.loaded[number] = segment
             self.changed.add(number)
@@ -190,27 +224,14 @@ class History:
         `widget`: only impressions of that widget.
         """
         best: Impression | None = None
-        best_position = 0
         for segment, bound in self.newest_first(low, high):
-            postings = segment.shown.get(product)
-            if postings is not None:
-                impressions = segment.impressions
-                for i in range(0, len(postings), 2):
-                    found = impressions[postings[i]]
-                    at = found.at
-                    if at < low or at > high or (widget and found.widget != widget):
-                        continue
-                    position = postings[i + 1]
-                    if (
-                        best is None
-                        or at > best.at
-                        or (
-                            at == best.at
-                            and (position, found.widget, found.event_id)
-                            < (best_position, best.widget, best.event_id)
-                        )
-                    ):
-                        best, best_position = found, position
+            for found in segment.shown(product, low, high):
+                if best is not None and found.at < best.at:
+                    break
+                if widget and found.widget != widget:
+                    continue
+                if best is None or found.at > best.at or _wins(found, best, product):
+                    best = found
             if best is not None and best.at > bound:
                 break
         return best
@@ -218,12 +239,7 @@ class History:
     def impressions_of(self, product: str, low: int, high: int) -> Iterator[Impression]:
         """Every impression of the product in [low, high]."""
         for segment, _ in self.newest_first(low, high):
-            postings = segment.shown.get(product)
-            if postings is not None:
-                for i in range(0, len(postings), 2):
-                    found = segment.impressions[postings[i]]
-                    if low <= found.at <= high:
-                        yield found
+            yield from segment.shown(product, low, high)
 
     def acts_of(self, product: str, low: int, high: int) -> Iterator[Act]:
         """Every interaction with the product in [low, high], in no order."""
@@ -247,29 +263,26 @@ class History:
             found = self.latest_impression(product, at - window, at)
         return None if found is None else Anchor(found.at, found.widget, found.strategy, found.placement)
 
-    def re_anchor(self, product: str, since: int, window: int) -> list[Act]:
-        """Look up the anchors of the product's interactions since `since` again; returns these interactions.
+    def re_anchor(self, impression: Impression, window: int) -> Iterator[Act]:
+        """Look up the anchors of later interactions with the products of an impression that came after them.
 
-        For an impression that came after them: the anchor of an interaction does not depend on who arrives first.
+        The anchor of an interaction does not depend on who arrives first. Yields the interactions looked at.
         """
-        touched = []
-        for segment, number in self._segments_with_acts(since):
-            for act in segment.acts.get(product, ()):
-                if act.at >= since and act.kind != REMOVED:
-                    anchor = self.anchor_of(product, act.at, act.widget, window)
-                    if anchor != act.anchor:
-                        act.anchor = anchor
-                        if number is not None:
-                            self.changed.add(number)
-                    touched.append(act)
-        return touched
-
-    def _segments_with_acts(self, since: int) -> Iterator[tuple[Segment, int | None]]:
-        if self.open.last_act >= since:
-            yield self.open, None
+        since, products = impression.at, {*impression.products}
+        segments: list[tuple[Segment, int | None]] = [(self.open, None)]
         for ref in self.sealed:
             if ref.last_act >= since:
-                yield self._sealed_segment(ref.number), ref.number
+                segments.append((self._sealed_segment(ref.number), ref.number))
+        for segment, number in segments:
+            for product in segment.acts.keys() & products:
+                for act in segment.acts[product]:
+                    if act.at >= since and act.kind != REMOVED:
+                        anchor = self.anchor_of(product, act.at, act.widget, window)
+                        if anchor != act.anchor:
+                            act.anchor = anchor
+                            if number is not None:
+                                self.changed.add(number)
+                        yield act
 
     def latest_interaction(self, low: int, high: int) -> tuple[str, Act] | None:
         """(product, act) of the latest interaction with a recommended product in [low, high].
@@ -298,20 +311,7 @@ class History:
 def _without(segment: Segment, before: int) -> Segment:
     """The segment less what is older than `before`."""
     fresh = empty_segment()
-    renumbered: dict[int, int] = {}
-    for index, impression in enumerate(segment.impressions):
-        if impression.at >= before:
-            renumbered[index] = len(fresh.impressions)
-            fresh.impressions.append(impression)
-    for product, postings in segment.shown.items():
-        kept = [
-            value
-            for i in range(0, len(postings), 2)
-            if postings[i] in renumbered
-            for value in (renumbered[postings[i]], postings[i + 1])
-        ]
-        if kept:
-            fresh.shown[product] = kept
+    fresh.impressions = segment.impressions[bisect_left(segment.impressions, before, key=_at) :]
     for product, acts in segment.acts.items():
         kept_acts = [act for act in acts if act.at >= before]
         if kept_acts:
@@ -323,10 +323,17 @@ def _without(segment: Segment, before: int) -> Segment:
     fresh.lowest = min(times, default=1 << 62)
     fresh.highest = max(times, default=0)
     fresh.last_act = max(act_times, default=0)
-    fresh.size = (
-        len(fresh.impressions)
-        + len(act_times)
-        + len(fresh.empties)
-        + sum(map(len, fresh.shown.values())) // 8
-    )
+    fresh.size = len(times)
     return fresh
+
+
+def _wins(one: Impression, other: Impression, product: str) -> bool:
+    """Of two impressions in one ms: lower position, then smaller widget, then smaller event id."""
+    return (one.position_of(product), one.widget, one.event_id) < (
+        other.position_of(product),
+        other.widget,
+        other.event_id,
+    )
+
+
+_at: Final = attrgetter("at")
