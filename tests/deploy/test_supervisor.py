@@ -156,9 +156,10 @@ async def test_a_kill_that_was_meant_is_no_failure_and_restart_brings_it_back(tm
         watching = asyncio.ensure_future(stack.watch())
         stack.kill("worker")
         assert await stack.exited("worker") == -signal.SIGKILL
+        await asyncio.sleep(0.1)  # time for the watch to take it amiss
+        assert not watching.done()
         await stack.restart("worker")
         assert stack.pid("worker") != before
-        assert not watching.done()
         # And the new one is watched again.
         os.kill(stack.pid("worker"), signal.SIGKILL)
         with pytest.raises(ServiceFailed, match=r"worker .* signal SIGKILL"):
