@@ -17,7 +17,7 @@ from typing import Any
 import faust
 
 from schemas.epoch import ProcessorFactory
-from schemas.topics import Topics
+from schemas.topics import Kind
 from streams.engine.engine import Engine, OpenStore, wall_clock_ms
 from streams.engine.fatal import Exit, exit_now
 from streams.engine.fetching import seconds
@@ -25,10 +25,10 @@ from streams.engine.options import EngineOptions
 from streams.engine.state import Identity, MemoryStore, StateStore, open_rocks
 from streams.engine.telemetry import EngineTelemetry
 from streams.engine.transport import ChunkSchema, ChunkTransport
+from streams.settings import Settings
 
 # Chunks between fetch and processing: enough that neither waits for the other, few enough to bound memory.
 QUEUED_CHUNKS = 8
-HALF_KEPT_MS = 7 * 86_400_000
 
 log = logging.getLogger("shopmeter.app")
 
@@ -103,19 +103,46 @@ def build_app(
     return app
 
 
+def engine_options(settings: Settings) -> EngineOptions:
+    """What the engine must know of the settings."""
+    worker = settings.worker
+    return EngineOptions(
+        topics=settings.topics,
+        partitions=settings.partitions,
+        instance=worker.instance,
+        kafka=settings.kafka_client_options(),
+        epoch_interval_ms=worker.epoch_interval_ms,
+        epoch_max_bytes=worker.epoch_max_bytes,
+        commit_timeout_ms=worker.commit_timeout_ms,
+        transaction_timeout_ms=worker.transaction_timeout_ms,
+        session_timeout_ms=worker.session_timeout_ms,
+        heartbeat_ms=worker.heartbeat_ms,
+        chunk_max_records=worker.chunk_max_records,
+        idle_after_ms=worker.idle_after_ms,
+        alignment_ms=worker.alignment_ms,
+    )
+
+
 def store_opener(
-    topics: Topics, *, state_dir: Path | None, now_ms: Callable[[], int] = wall_clock_ms, topic_id: str = ""
+    settings: Settings, *, cluster_id: str, now_ms: Callable[[], int] = wall_clock_ms
 ) -> OpenStore:
-    """Stores on disk below `state_dir`, or in memory when it is None."""
+    """Opens a partition's store on disk or in memory, as the settings say.
+
+    `cluster_id`: state of another cluster's changelog is wiped, never continued.
+    """
+    if settings.worker.state_backend == "memory":
+        return MemoryStore
+    topics = settings.topics
+    retention_ms = int(
+        next(topic.config["delete.retention.ms"] for topic in topics.all(()) if topic.kind is Kind.CHANGELOG)
+    )
 
     def open_store(partition: int) -> StateStore:
-        if state_dir is None:
-            return MemoryStore(partition)
         opened = open_rocks(
-            state_dir,
-            identity=Identity(topics.changelog, topic_id, partition),
+            settings.state_dir,
+            identity=Identity(topics.changelog, cluster_id, partition),
             now_ms=now_ms,
-            delete_retention_ms=HALF_KEPT_MS,
+            delete_retention_ms=retention_ms,
         )
         if opened.wiped is not None:
             log.warning("state of partition %d wiped: %s", partition, opened.wiped.detail)

@@ -5,26 +5,29 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import faust
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 
 from schemas.epoch import ProcessorFactory
-from streams.app import ShopmeterApp, build_app
-from streams.engine.engine import OpenStore
+from streams.app import ShopmeterApp, build_app, engine_options, store_opener
 from streams.engine.fatal import Exit, exit_now
 from streams.engine.fetching import seconds
 from streams.engine.options import EngineOptions
 from streams.engine.telemetry import EngineTelemetry
 from streams.engine.watchdog import Watchdog
+from streams.settings import Settings
+from streams.topics import Problem, TopicsError, check_topics
 
 # The epoch has its own deadline; this one is for what Faust does after everything is committed and given back.
 STOP_SECONDS = 4.0
 # Share of the session after which a process that stood still must not go on: its partitions may be another's.
 SESSION_SHARE = 0.8
 BEAT_SECONDS = 0.5
+EXIT_CONFIG = 78  # EX_CONFIG
 
 log = logging.getLogger("shopmeter.worker")
 
@@ -86,19 +89,47 @@ def _leave() -> None:
 
 
 def run_worker(
-    options: EngineOptions,
+    settings: Settings,
     factory: ProcessorFactory,
-    open_store: OpenStore,
     *,
+    tables: Sequence[str],
     telemetry: EngineTelemetry | None = None,
-    services: tuple[Any, ...] = (),
-    data_dir: Path | None = None,
+    services: Sequence[Any] = (),
 ) -> int:
     """Run a worker in this process until SIGTERM or SIGINT; the exit code.
 
-    `services`: mode services (an HTTP server for metrics) that start and stop with the app.
+    0: stopped by a signal, everything processed is committed. 78: the topics are not as they must be, nothing was
+    read. 70 (never returned, the process ends): anything else. `tables`: the names of the rows topics; `services`:
+    mode services (an HTTP server for metrics) that start and stop with the app.
     """
-    app = build_app(options, factory, open_store, telemetry=telemetry, data_dir=data_dir)
+    try:
+        cluster_id, problems = asyncio.run(_preflight(settings, tables))
+    except (KafkaError, OSError, TopicsError) as error:
+        exit_now(f"{settings.kafka.bootstrap}: the topics can't be checked", error)
+    if problems:
+        for problem in problems:
+            log.critical("topics: %s", problem)
+        return EXIT_CONFIG
+    options = engine_options(settings)
+    app = build_app(
+        options,
+        factory,
+        store_opener(settings, cluster_id=cluster_id),
+        telemetry=telemetry,
+        data_dir=settings.data_dir,
+    )
     for service in services:
         app.service(service)
     return run_app(app, options)
+
+
+async def _preflight(settings: Settings, tables: Sequence[str]) -> tuple[str, list[Problem]]:
+    """The cluster's id, and everything about the topics that must be mended before a worker may start."""
+    problems = await check_topics(settings, tables)
+    admin = AIOKafkaAdminClient(**settings.kafka_client_options())
+    try:
+        await admin.start()
+        cluster = await admin.describe_cluster()
+    finally:
+        await admin.close()
+    return str(cluster["cluster_id"]), problems

@@ -14,10 +14,11 @@ from typing import Any, Self
 from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.local import launch
 from schemas.topics import SOURCES
+from streams.topics import create_topics
 from tests.kafka.toy_worker import TABLE, Toy
 
 STEP_MS = 10
@@ -94,13 +95,7 @@ class ToyShop:
     async def __aenter__(self) -> Self:
         self._admin = AIOKafkaAdminClient(bootstrap_servers=self.toy.bootstrap)
         await self._admin.start()
-        topics = self.toy.topics().all((TABLE,))
-        await self._admin.create_topics(
-            [
-                NewTopic(topic.name, self.toy.partitions, 1, topic_configs=dict(topic.config))
-                for topic in topics
-            ]
-        )
+        await create_topics(self.toy.settings(), (TABLE,))
         self._producer = AIOKafkaProducer(bootstrap_servers=self.toy.bootstrap, enable_idempotence=True)
         await self._producer.start()
         return self
@@ -222,6 +217,6 @@ async def toy_shop(
 ) -> AsyncIterator[ToyShop]:
     """A shop of its own names; everything it started has ended afterwards."""
     name = uuid4().hex[:8]
-    toy = Toy(bootstrap, f"toy-{name}", f"{name}.", partitions, options=options)
+    toy = Toy(bootstrap, f"toy-{name}", f"{name}.", partitions, data_dir=str(directory), options=options)
     async with ToyShop(toy, directory) as shop:
         yield shop

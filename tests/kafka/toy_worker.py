@@ -10,14 +10,12 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any
 
 from schemas.epoch import Epoch, Outgoing, SourceRecord, StateReader, Stored
 from schemas.topics import Topics
-from streams.app import store_opener
-from streams.engine.options import EngineOptions
 from streams.engine.telemetry import NoTelemetry
+from streams.settings import Settings, load_settings
 from streams.worker import run_worker
 
 TABLE = "toys"
@@ -36,6 +34,7 @@ class Toy:
     instance: str = "0"
     state_dir: str = ""
     """Empty: state in memory."""
+    data_dir: str = "."
     options: dict[str, Any] = field(default_factory=dict)
     chunk_sleep: float = 0.0
 
@@ -43,14 +42,19 @@ class Toy:
         """Its topics."""
         return Topics(self.prefix, self.application)
 
-    def engine_options(self) -> EngineOptions:
-        """Its engine."""
-        return EngineOptions(
-            topics=self.topics(),
+    def settings(self) -> Settings:
+        """Its settings; `options` are the worker's."""
+        worker: dict[str, Any] = {"instance": self.instance, **self.options}
+        worker["state_backend"] = "rocksdb" if self.state_dir else "memory"
+        if self.state_dir:
+            worker["state_dir"] = self.state_dir
+        return load_settings(
+            application=self.application,
+            topic_prefix=self.prefix,
             partitions=self.partitions,
-            instance=self.instance,
-            kafka={"bootstrap_servers": self.bootstrap},
-            **self.options,
+            data_dir=self.data_dir,
+            kafka={"bootstrap": self.bootstrap},
+            worker=worker,
         )
 
     def argv(self) -> list[str]:
@@ -201,15 +205,11 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
     logging.getLogger("faust").setLevel(logging.WARNING)
-    topics = toy.topics()
-    state_dir = Path(toy.state_dir) if toy.state_dir else None
 
     def factory(partition: int, state: StateReader, meta: bytes | None) -> CountingProcessor:
         return CountingProcessor(partition, state, meta, chunk_sleep=toy.chunk_sleep)
 
-    return run_worker(
-        toy.engine_options(), factory, store_opener(topics, state_dir=state_dir), telemetry=Printed()
-    )
+    return run_worker(toy.settings(), factory, tables=(TABLE,), telemetry=Printed())
 
 
 if __name__ == "__main__":
