@@ -109,11 +109,15 @@ class PipelineDriver:
 
     def restart(self, *, partitions: int) -> None:
         """Compute everything again with another number of partitions, from the log of events."""
-        records = [
-            record for partition in self._partitions for topic in SOURCES for record in partition.log[topic]
-        ]
+        records = self.log()
         self._partitions = [_Partition(number, self.stores) for number in range(partitions)]
         self.pipe(records)
+
+    def log(self) -> list[RawRecord]:
+        """Everything that was piped in, with the partitions and offsets it got here."""
+        return [
+            record for partition in self._partitions for topic in SOURCES for record in partition.log[topic]
+        ]
 
     def rows(self) -> Rows:
         """What a reader of the tables sees (counters summed over partitions; bookkeeping columns 0)."""
