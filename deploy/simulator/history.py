@@ -129,7 +129,6 @@ class _History:
                 late_ms,
             )
         else:
-            self.truth.misrouted += 1
             return shop.key("lost")
         return key
 
@@ -147,6 +146,7 @@ class _History:
         for _, _, topic, key, value, bucket, about, at_ms in parcels:
             if bucket == ACCEPTED:
                 truth.accept(topic, about.body, at_ms, about.note)
+                truth.misrouted += key is not about.key
             elif bucket == DEAD_LETTER:
                 truth.account(topic, DEAD_LETTER, about)
             else:

@@ -69,6 +69,21 @@ def test_a_refund_of_an_order_nobody_captured_counts_nowhere() -> None:
     assert _truth((NOON, "e1", ("refunded", "o1", "r1", 10)), (NOON, "e2", ("canceled", "o1"))) == {}
 
 
+def test_only_the_first_capture_is_a_sign_of_its_session() -> None:
+    truth = Truth(zones={"acme": "UTC"})
+    body = {"type": "captured", "store_id": "acme", "customer_id": "ann"}
+    truth.accept("order", body | {"event_id": "e1", "session_id": "s1"}, NOON, _captured())
+    truth.accept("order", body | {"event_id": "e2", "session_id": "s2"}, NOON + DAY, _captured(version=2))
+    assert list(truth.sessions["acme"]) == ["c:ann s1"]
+
+
+def test_records_under_a_wrong_key_are_told() -> None:
+    records, truth = play(WORLD)
+    assert truth.misrouted > 100
+    lost = sum(record.key.endswith(b"|lost") for record in records)
+    assert lost == truth.misrouted
+
+
 def test_buckets_add_up_to_the_records() -> None:
     records, truth = play(WORLD)
     summary = truth.summary()
