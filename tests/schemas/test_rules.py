@@ -57,6 +57,8 @@ def test_a_record_may_have_256_kib_and_not_a_byte_more() -> None:
     padded = CLICK[:-1] + b" " * (MAX_BYTES - len(CLICK)) + b"}"
     assert len(padded) == MAX_BYTES == 262_144
     assert decode("click", padded, STORES)
+    null = CLICK[:-1] + b',"channel":null'  # read by the slow path, which has the same bound
+    assert decode("click", null + b" " * (MAX_BYTES - len(null) - 1) + b"}", STORES)
     assert refused_bytes("click", padded + b" ") == ("too_large", "")
     assert refused_bytes("click", b"\xff" * (MAX_BYTES + 1)) == ("too_large", "")
 
