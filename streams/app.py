@@ -56,9 +56,11 @@ class ShopmeterApp(faust.App):  # type: ignore[misc]
         await self.engine.shutdown()
         await super().on_stop()
 
-    async def crash(self, reason: BaseException) -> None:
-        """A crash of any part ends the process: Faust's orderly stop after it would commit."""
-        self.engine.exit("the worker crashed", reason)
+    def _crash(self, reason: BaseException) -> None:
+        """Faust marks every parent of a part that crashed. The process ends: its orderly stop would commit."""
+        if not self.engine.closed:
+            self.engine.exit("a part of the worker crashed", reason)
+        super()._crash(reason)
 
 
 def build_app(

@@ -76,6 +76,10 @@ def run_app(app: ShopmeterApp, options: EngineOptions, *, exit: Exit = exit_now)
     except SystemExit as ended:
         if not engine.closed:
             exit(f"the worker ended by itself with {ended.code}")
+    except Exception as error:
+        if not engine.closed:
+            exit("the worker ended by itself", error)
+        log.warning("Faust's stop failed after everything was committed: %r", error)
     finally:
         watchdog.stop()
         engine.collector.stop()

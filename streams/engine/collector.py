@@ -6,8 +6,11 @@ then, since millions of cached states would be walked each time.
 """
 
 import gc
+import logging
 import time
 from collections.abc import Callable
+
+log = logging.getLogger("shopmeter.engine")
 
 YOUNG = 1
 OLD = 2
@@ -30,6 +33,7 @@ class Collector:
         gc.collect()
         gc.freeze()
         gc.disable()
+        log.info("%d objects frozen, automatic garbage collection off", gc.get_freeze_count())
 
     def stop(self) -> None:
         """Back to Python's own ways."""

@@ -16,7 +16,8 @@ from schemas.topics import SOURCES
 from streams.engine.options import BrokenAssumption, EngineOptions
 from streams.engine.state import StateStore
 
-RECORDS_A_CALL = 5_000
+RECORDS_A_CALL = 2_000
+FETCH_BYTES = 4 * 1_048_576
 # Short: after the last record only a transaction marker comes, which ends no wait.
 WAIT_MS = 20
 
@@ -44,7 +45,7 @@ def make_reader(options: EngineOptions, partition: int) -> AIOKafkaConsumer:
         # With the default, a reset to "latest" can overtake the seek: a restore then reads nothing, and silently.
         auto_offset_reset="earliest",
         isolation_level="read_committed",
-        max_partition_fetch_bytes=options.fetch_max_bytes,
+        max_partition_fetch_bytes=FETCH_BYTES,
         fetch_max_wait_ms=options.fetch_max_wait_ms,
     )
 
@@ -109,6 +110,8 @@ async def _read(reader: Any, changelog: TopicPartition, store: StateStore, begin
         if batch:
             store.apply_batch([(record.key, record.value) for record in batch], batch[-1].offset + 1)
             records += len(batch)
+            # Neither call above waits while something is fetched: without this, a restore stops the event loop.
+            await asyncio.sleep(0)
         position = now
     if position != end:
         raise BrokenAssumption(

@@ -136,10 +136,6 @@ class ChunkConsumer(Consumer):  # type: ignore[misc]
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Nothing: positions, not offsets, must join; see `chunks`."""
 
-    async def crash(self, reason: BaseException) -> None:
-        """Whatever Faust calls a crash ends the process: its orderly stop would commit."""
-        self.engine.exit("the Kafka consumer crashed", reason)
-
 
 class IdleProducer(Producer):  # type: ignore[misc]
     """Faust's own producer, never started: each partition has a transactional one of its own."""

@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from aiokafka import TopicPartition
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import RecordMetadata
 
 from schemas.epoch import Epoch, SourceRecord, StateReader, Stored
@@ -110,6 +111,8 @@ class TinyProcessor:
         self.counts_: dict[bytes, int] = {}
         self.size = size
         self.records = 0
+        self.expires_day = 0
+        self.expire_before_day = 0
 
     def observe(self, *, now_ms: int, idle: frozenset[str]) -> None: ...
 
@@ -124,9 +127,11 @@ class TinyProcessor:
     def flush(self) -> Epoch | None:
         if not self.counts_:
             return None
-        state: dict[bytes, Stored | None] = {key: Stored(0, b"%d" % n) for key, n in self.counts_.items()}
+        state: dict[bytes, Stored | None] = {
+            key: Stored(self.expires_day, b"%d" % n) for key, n in self.counts_.items()
+        }
         rows = {"toys": [(key, b"%d" % n) for key, n in self.counts_.items()]}
-        epoch = Epoch(b"m", state, (), rows, (), 0, (("marks", b"w", b"1"),))
+        epoch = Epoch(b"m", state, (), rows, (), self.expire_before_day, (("marks", b"w", b"1"),))
         self.counts_, self.records = {}, 0
         return epoch
 
@@ -163,3 +168,12 @@ async def until(holds: Callable[[], bool], turns: int = 1_000) -> None:
             return
         await asyncio.sleep(0)
     raise AssertionError("it never held")
+
+
+def records_of(batch: Any) -> list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]]:
+    """What is in a batch: key, value, headers."""
+    records = MemoryRecords(bytes(batch._build()))
+    read = []
+    while records.has_next():
+        read += [(record.key, record.value, list(record.headers)) for record in records.next_batch()]
+    return read

@@ -21,6 +21,7 @@ from tests.streams.engine.kit import (
     ProcessEnded,
     TinyProcessor,
     options,
+    records_of,
     until,
 )
 
@@ -167,6 +168,25 @@ async def test_an_epoch_holds_exactly_what_was_processed_when_it_was_cut() -> No
     assert bench.producers[0].offsets[TopicPartition("t.cart", 0)] == 2
     await bench.engine.revoke()
     assert bench.producers[0].offsets[TopicPartition("t.cart", 0)] == 3
+
+
+async def test_expired_keys_are_deleted_by_the_next_epoch_in_changelog_and_store() -> None:
+    bench = Bench()
+    await bench.ready(0)
+    bench.processors[0].expires_day = 10
+    await bench.engine.take(bench.chunk(0))
+    bench.engine.tick()
+    await until(lambda: bench.stores[0].meta is not None)
+    assert bench.stores[0].get(b"k") == b"1"
+    bench.processors[0].expire_before_day = 11
+    other = [Record(1, 0, b"other", b"v")]
+    await bench.engine.take(Chunk("cart", 0, 1, 2, other, bench.engine.wanted()[0]))
+    bench.engine.tick()
+    await until(lambda: bench.stores[0].get(b"other") is not None and not bench.stores[0].in_flight)
+    assert bench.stores[0].get(b"k") is None
+    changelog = [batch for topic, _, batch in bench.producers[0].sent if topic == "app-changelog"][-1]
+    records = records_of(changelog)
+    assert (b"k", None) in [(key, value) for key, value, _ in records]
 
 
 @pytest.mark.parametrize("step", ["begin", "send", "delivery", "offsets", "commit"])

@@ -5,14 +5,13 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.record.memory_records import MemoryRecords
 
 from schemas.epoch import Epoch, Outgoing, Stored
 from schemas.topics import MAX_RECORD_BYTES, SOURCES
 from streams.engine.epochs import Cut, commit
 from streams.engine.options import BrokenAssumption
 from streams.engine.state import MemoryStore
-from tests.streams.engine.kit import FakeProducer, options
+from tests.streams.engine.kit import FakeProducer, options, records_of
 
 
 def cut_of(epoch: Epoch) -> Cut:
@@ -33,14 +32,6 @@ def epoch(count: int = 1, **changes: Any) -> Epoch:
         **changes,
     }
     return Epoch(**values)
-
-
-def records_of(batch: Any) -> list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]]:
-    records = MemoryRecords(bytes(batch._build()))
-    read = []
-    while records.has_next():
-        read += [(record.key, record.value, list(record.headers)) for record in records.next_batch()]
-    return read
 
 
 async def test_the_steps_come_in_their_order_and_the_offsets_are_the_cut_ones() -> None:
