@@ -13,6 +13,8 @@ from tests.fixtures.clickhouse import ClickHouseEndpoint
 
 ROWS = 100_000
 COLUMNS = 20
+# Two threads sleep through ten selects: 15 s, without work for the processor.
+SLOW = " UNION ALL ".join(["SELECT sleep(3)"] * 10)
 
 
 @pytest.fixture
@@ -129,7 +131,7 @@ async def test_the_asynchronous_client_works_beside_a_slow_reader(
     reader = await clickhouse.async_client(clickhouse_database, reader=True)
     await client.command("CREATE TABLE t (a Int64) ENGINE = MergeTree ORDER BY a")
     # More slow queries than readers have threads: what waits for a thread is not the writer.
-    slow = [asyncio.create_task(reader.query("SELECT sleep(3)")) for _ in range(12)]
+    slow = [asyncio.create_task(reader.query(SLOW)) for _ in range(12)]
     running = "SELECT count() FROM system.processes WHERE query LIKE 'SELECT sleep%'"
     while (await client.query(running)).result_rows[0][0] < 8:
         assert not any(task.done() for task in slow)
@@ -141,6 +143,7 @@ async def test_the_asynchronous_client_works_beside_a_slow_reader(
     with pytest.raises(DatabaseError) as caught:
         await client.query("SELECT * FROM nope")
     assert caught.value.code == 60
+    await client.command("KILL QUERY WHERE query LIKE 'SELECT sleep%' SYNC")
     for task in slow:
         task.cancel()
     await asyncio.gather(*slow, return_exceptions=True)
