@@ -10,7 +10,7 @@ from processors.counters import Cells, CounterKey, LedgerKey, counter_expiry, co
 from processors.orderbook import OrderBook
 from processors.orders import order_row
 from processors.people import People, Person
-from processors.sessions import View, deleted_exposure_row, deleted_session_row, exposure_row, session_row
+from processors.sessions import deleted_exposure_row, deleted_session_row, exposure_row, session_row
 from schemas.epoch import NEVER, Epoch, Outgoing, Seen, Stored
 from schemas.rows import WatermarkRow
 from schemas.topics import DAY_MS
@@ -76,7 +76,7 @@ class Flush:
                 if state.month:
                     sessions[row_key] = _encode(deleted_session_row(store_id, name, key, state.month, clock))
                 continue
-            view = View(state)
+            view = session.refresh()
             if not state.month:
                 state.month = _month(view.start)
             sessions[row_key] = _encode(

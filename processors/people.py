@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from processors.sessions import Session, SessionState, View, fresh_session
+from processors.sessions import Session, SessionState, fresh_session
 from processors.spans import Span, start_of
 from processors.touches import History, SealedRef, Segment, empty_segment
 from schemas.epoch import StateReader, Stored
@@ -214,7 +214,7 @@ class People:
                 into[_session_key(person.key, key)] = None
                 person.sessions.pop(key, None)
                 continue
-            view = View(session.state)
+            view = session.view  # refreshed when its row was made
             head = view.start.to_bytes(8, "big") + view.end.to_bytes(8, "big")
             expires = view.end // DAY_MS + retention_days
             into[_session_key(person.key, key)] = Stored(expires, head + _encode(session.state))

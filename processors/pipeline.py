@@ -39,7 +39,7 @@ from schemas.events.browsing import CartAdded, ProductsShown
 from schemas.events.decode import decode
 from schemas.events.session import MessageExchanged
 from schemas.events.types import WIRE_TYPES
-from schemas.instants import FUTURE_TOLERANCE_MS, SKEW_TOLERANCE_MS
+from schemas.instants import EARLIEST_MS, FUTURE_TOLERANCE_MS, SKEW_TOLERANCE_MS
 from schemas.measures import (
     LIVE_HORIZON_MS,
     LIVE_WINDOW_SECONDS,
@@ -163,6 +163,9 @@ class Pipeline:
                     skew = timestamp - event.sent_at
                     if skew > SKEW_TOLERANCE_MS or skew < -SKEW_TOLERANCE_MS:
                         at += skew
+                        if at < EARLIEST_MS:  # a time that ClickHouse would wrap
+                            self._reject(topic, record, Reason.INVALID_TIME, "sent_at", tally, event.store_id)
+                            continue
                 if at > timestamp + FUTURE_TOLERANCE_MS:
                     self._reject(topic, record, Reason.IN_FUTURE, "occurred_at", tally, event.store_id)
                     continue

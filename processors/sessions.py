@@ -136,13 +136,20 @@ class View:
 class Session:
     """A session at work: its state, and what of it has changed since the last flush."""
 
-    __slots__ = ("head", "key", "state", "widgets")
+    __slots__ = ("head", "key", "state", "view", "widgets")
 
     def __init__(self, key: str, state: SessionState) -> None:
         self.key = key
         self.state = state
         self.widgets: set[str] = set()
-        self.head = View(state).head
+        self.view = View(state)
+        """As of the last flush; `refresh` looks again."""
+        self.head = self.view.head
+
+    def refresh(self) -> View:
+        """What is seen of the session now."""
+        self.view = View(self.state)
+        return self.view
 
     @property
     def is_empty(self) -> bool:

@@ -223,6 +223,8 @@ class History:
 
         `widget`: only impressions of that widget.
         """
+        if not self.sealed:
+            return _latest(self.open.impressions, product, low, high, widget)
         best: Impression | None = None
         for segment, bound in self.newest_first(low, high):
             for found in segment.shown(product, low, high):
@@ -258,10 +260,12 @@ class History:
 
     def anchor_of(self, product: str, at: int, widget: str, window: int) -> Anchor | None:
         """The impression behind an interaction at `at`: of its own widget if there is one, else of any (H73)."""
-        found = self.latest_impression(product, at - window, at, widget) if widget else None
+        found = self.latest_impression(product, at - window, at)
         if found is None:
-            found = self.latest_impression(product, at - window, at)
-        return None if found is None else Anchor(found.at, found.widget, found.strategy, found.placement)
+            return None
+        if widget and found.widget != widget:
+            found = self.latest_impression(product, at - window, at, widget) or found
+        return Anchor(found.at, found.widget, found.strategy, found.placement)
 
     def re_anchor(self, impression: Impression, window: int) -> Iterator[Act]:
         """Look up the anchors of later interactions with the products of an impression that came after them.
@@ -277,9 +281,8 @@ class History:
             for product in segment.acts.keys() & products:
                 for act in segment.acts[product]:
                     if act.at >= since and act.kind != REMOVED:
-                        anchor = self.anchor_of(product, act.at, act.widget, window)
-                        if anchor != act.anchor:
-                            act.anchor = anchor
+                        if _may_anchor(impression, act):
+                            act.anchor = self.anchor_of(product, act.at, act.widget, window)
                             if number is not None:
                                 self.changed.add(number)
                         yield act
@@ -325,6 +328,34 @@ def _without(segment: Segment, before: int) -> Segment:
     fresh.last_act = max(act_times, default=0)
     fresh.size = len(times)
     return fresh
+
+
+def _latest(
+    impressions: list[Impression], product: str, low: int, high: int, widget: str
+) -> Impression | None:
+    """The same among impressions that ascend in time: nearly everybody has no more than one segment."""
+    best: Impression | None = None
+    for found in reversed(impressions):
+        at = found.at
+        if at > high:
+            continue
+        if at < low or (best is not None and at < best.at):
+            break
+        if (
+            product in found.products
+            and (not widget or found.widget == widget)
+            and (best is None or _wins(found, best, product))
+        ):
+            best = found
+    return best
+
+
+def _may_anchor(impression: Impression, act: Act) -> bool:
+    """Could an impression that has just come, before the act in event time, be its anchor instead of the one it has?"""
+    anchor = act.anchor
+    if anchor is None or impression.at >= anchor.at:
+        return True
+    return bool(act.widget) and impression.widget == act.widget and anchor.widget != act.widget
 
 
 def _wins(one: Impression, other: Impression, product: str) -> bool:
