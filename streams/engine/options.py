@@ -46,7 +46,8 @@ class EngineOptions:
     loop_lag_ms: int = 10_000
     expire_step: int = 2_000
     """At most about so many expired keys are deleted in one epoch."""
-    compression: str | None = "lz4"
+    compression: str | None = None
+    """Measured with rows of 236 bytes: none 1.0 us a record, zstd 1.8 (33 bytes), aiokafka's lz4 6.3 (48 bytes)."""
 
     @property
     def application(self) -> str:

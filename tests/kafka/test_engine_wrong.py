@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from streams.engine.fatal import EXIT_FATAL
+from streams.worker import EXIT_CONFIG
 from tests.kafka.toy_kit import toy_shop
 from tests.kafka.toy_worker import POISON
 
@@ -115,3 +116,39 @@ async def test_while_catching_up_a_topic_does_not_run_hours_ahead_of_another(
         assert max(spread) <= 6.5
         assert worker.seen("toy: aligned 0 1") > 3
         assert await worker.stop() == 0
+
+
+async def test_a_changelog_without_a_meta_record_is_no_state_to_go_on_from(
+    kafka: str, tmp_path: Path
+) -> None:
+    async with toy_shop(kafka, tmp_path, partitions=1) as shop:
+        await shop.produce(10)
+        changelog = shop.toy.topics().changelog
+        await shop.send_raw(changelog, b"\x01\x00\x00v", key=b"k")
+        worker = await shop.worker()
+        assert await worker.ended() == EXIT_FATAL
+        assert any(
+            f"{changelog}/0: 1 records were read without a meta record" in line for line in worker.lines
+        )
+        assert await shop.committed() == {}
+
+
+async def test_an_aborted_first_epoch_leaves_a_changelog_that_one_can_start_on(
+    kafka: str, tmp_path: Path
+) -> None:
+    async with toy_shop(kafka, tmp_path, partitions=1) as shop:
+        await shop.produce(10)
+        await shop.abort(shop.toy.topics().changelog)
+        worker = await shop.worker()
+        await worker.saw("toy: ready True")
+        await shop.exact()
+        assert await worker.stop() == 0
+
+
+async def test_a_worker_refuses_topics_that_are_not_there_with_a_line_for_each(
+    kafka: str, tmp_path: Path
+) -> None:
+    async with toy_shop(kafka, tmp_path, partitions=1) as shop:
+        worker = await shop.worker(prefix="nowhere.")
+        assert await worker.ended() == EXIT_CONFIG
+        assert any("topics:" in line and "nowhere.cart" in line for line in worker.lines)

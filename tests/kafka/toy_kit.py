@@ -141,7 +141,20 @@ class ToyShop:
 
     async def send(self, topic: str, value: bytes, *, key: bytes = b"k", partition: int = 0) -> None:
         """One record, whatever it is."""
-        await self._producer.send_and_wait(self.toy.prefix + topic, value, key=key, partition=partition)
+        await self.send_raw(self.toy.prefix + topic, value, key=key, partition=partition)
+
+    async def send_raw(self, topic: str, value: bytes, *, key: bytes, partition: int = 0) -> None:
+        """One record to a topic by its full name."""
+        await self._producer.send_and_wait(topic, value, key=key, partition=partition)
+
+    async def abort(self, topic: str) -> None:
+        """A transaction on partition 0 that is written and aborted."""
+        async with AIOKafkaProducer(
+            bootstrap_servers=self.toy.bootstrap, transactional_id=f"{self.toy.application}-0"
+        ) as producer:
+            await producer.begin_transaction()
+            await producer.send_and_wait(topic, b"never", key=b"k", partition=0)
+            await producer.abort_transaction()
 
     async def worker(self, instance: str = "0", **changes: Any) -> Process:
         """Start a worker. Its state lies below the test's directory, a new one for each instance."""
