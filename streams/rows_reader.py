@@ -112,7 +112,7 @@ class RowsReader(ConsumerRebalanceListener):  # type: ignore[misc]
         log.info("sink %s has partitions %s", self._settings.sink.instance, sorted(shares[self.watermarks]))
 
     async def fetch(self, *, timeout_ms: int, max_records: int) -> Mapping[TopicPartition, Sequence[Any]]:
-        """Records in offset order for each partition; compare `generation` before using them."""
+        """Records in offset order for each partition, of the generation at the moment of return."""
         fetched: Mapping[TopicPartition, Sequence[Any]] = await self._consumer.getmany(
             timeout_ms=timeout_ms, max_records=max_records
         )

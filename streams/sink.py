@@ -132,9 +132,8 @@ class SinkProcess:
             timeout_ms = max(int(self._until_due() * 1000), 0)
             fetched = await self._reader.fetch(timeout_ms=timeout_ms, max_records=FETCH_MAX_RECORDS)
             if self._reader.generation != self._generation:
-                # Also what was fetched just now: positions start again from what is committed.
+                # Before taking what was fetched just now: it is the new generation's, and its positions are behind it.
                 self._begin_generation()
-                continue
             for place, records in fetched.items():
                 self._take(place.topic, place.partition, records)
             if self._buffer.full or self._until_due() <= 0:
