@@ -25,6 +25,7 @@ async def test_a_straight_run_counts_every_event_and_stops_with_zero(kafka: str,
         await shop.exact()
         # The second start went on from the first one's position: it restored, it did not read from the beginning.
         assert await again.stop() == 0
+        await shop.exact()
 
 
 async def test_kill_9_at_random_moments_loses_and_doubles_nothing(kafka: str, tmp_path: Path) -> None:
@@ -41,6 +42,7 @@ async def test_kill_9_at_random_moments_loses_and_doubles_nothing(kafka: str, tm
         await last.saw("toy: ready True")
         await shop.exact()
         assert await last.stop() == 0
+        await shop.exact()
 
 
 async def test_a_restart_on_an_empty_disk_restores_everything(kafka: str, tmp_path: Path) -> None:
@@ -57,6 +59,7 @@ async def test_a_restart_on_an_empty_disk_restores_everything(kafka: str, tmp_pa
         restored = [int(line.split()[3]) for line in other.lines if line.startswith("toy: restored")]
         assert sum(restored) >= keys
         assert await other.stop() == 0
+        await shop.exact()
 
 
 async def test_a_second_worker_joins_and_leaves_under_load(kafka: str, tmp_path: Path) -> None:
@@ -77,3 +80,4 @@ async def test_a_second_worker_joins_and_leaves_under_load(kafka: str, tmp_path:
         await load
         await shop.exact(seconds=90)
         assert await first.stop() == 0
+        await shop.exact()

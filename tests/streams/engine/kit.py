@@ -70,7 +70,7 @@ class FakeProducer:
         await self._step("send")
         self.sent.append((topic, partition, batch))
         delivery: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
-        if self.fail == "delivery":
+        if self.fail in ("delivery", f"delivery to {topic}"):
             delivery.set_exception(OSError("delivery failed"))
         elif self.hang != "delivery":
             tp = TopicPartition(topic, partition)

@@ -91,6 +91,18 @@ async def test_a_step_that_fails_raises_and_no_later_step_is_taken(step: str) ->
     assert not set(order[order.index(step) + 1 :]) & set(producer.calls)
 
 
+@pytest.mark.parametrize("topic", ["app-changelog", "t.rows.toys", "t.dead-letter", "t.rows.marks"])
+async def test_a_delivery_that_fails_on_any_topic_keeps_the_transaction_from_being_committed(
+    topic: str,
+) -> None:
+    producer = FakeProducer(fail=f"delivery to {topic}")
+    letters = (Outgoing("dead-letter", b"o", b"raw", 5),)
+    cut = cut_of(epoch(outgoing=letters, last_rows=(("marks", b"w", b"1"),)))
+    with pytest.raises(OSError, match="delivery failed"):
+        await commit(cut, producer=producer, partition=1, options=options())
+    assert "commit" not in producer.calls
+
+
 @pytest.mark.parametrize("step", ["begin", "send", "delivery", "offsets", "commit"])
 async def test_a_step_that_hangs_ends_at_the_deadline(step: str) -> None:
     producer = FakeProducer(hang=step)
