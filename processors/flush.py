@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from processors.counters import Cells, CounterKey, LedgerKey, counter_expiry, counter_row, ledger_row
+from processors.forwarding import OrderIndex
 from processors.orderbook import OrderBook
 from processors.orders import order_row
 from processors.people import People, Person
@@ -33,7 +34,7 @@ class Flush:
         self._seen: list[Seen] = []
         self._last: list[tuple[str, bytes, bytes]] = []
 
-    def orders(self, orders: OrderBook, people: People) -> None:
+    def orders(self, orders: OrderBook, index: OrderIndex, people: People) -> None:
         """Settle sessions and credit, then write the orders that changed. Settling changes people, so it comes first."""
         for person in list(people.dirty.values()):
             orders.settle_sessions(person)
@@ -48,6 +49,7 @@ class Flush:
             row = order_row(tenant.store_id, tenant.store, tenant.calendar, key[1], order, self._clock)
             rows[_key(key)] = _encode(row)
         orders.write(self._state)
+        index.write(self._state)
 
     def people(self, people: People) -> None:
         """Write the people that changed: their sessions, exposures and state."""

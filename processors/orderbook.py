@@ -47,9 +47,8 @@ class OrderBook:
 
     # -- events ----------------------------------------------------------------------------------------------------
 
-    def captured(self, event: OrderCaptured, at: int, tenant: Tenant, person: Person | None) -> None:
-        """An order, or another version of it."""
-        assert person is not None
+    def captured(self, event: OrderCaptured, at: int, tenant: Tenant, person: Person) -> bool:
+        """An order, or another version of it. True: no capture of it had come here before."""
         key = tenant.store_id, event.order_id
         order = self.get(key)
         self.dirty[key] = tenant
@@ -77,8 +76,9 @@ class OrderBook:
         # Older orders are settled: touches may be forgotten, and no version in time for them is accepted any more.
         if order.first.at >= self._people.floor - 2 * tenant.lateness:
             self._recredit[key] = tenant
+        return first is None
 
-    def canceled(self, event: OrderCanceled, at: int, tenant: Tenant, person: Person | None) -> None:
+    def canceled(self, event: OrderCanceled, at: int, tenant: Tenant) -> None:
         """An order was canceled; the earliest cancel counts (H56)."""
         key = tenant.store_id, event.order_id
         order = self.get(key)
@@ -87,7 +87,7 @@ class OrderBook:
         if order.canceled is None or mine < order.canceled:
             order.canceled = mine
 
-    def refunded(self, event: OrderRefunded, at: int, tenant: Tenant, person: Person | None) -> None:
+    def refunded(self, event: OrderRefunded, at: int, tenant: Tenant) -> None:
         """A refund; of the same one the earliest counts (H54)."""
         key = tenant.store_id, event.order_id
         order = self.get(key)
@@ -297,10 +297,8 @@ def _state_key(key: OrderKey) -> bytes:
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(OrderState).decode
 
-Handler = Callable[[OrderBook, Any, int, Tenant, Person | None], None]
-
-HANDLERS: Final[dict[type, Handler]] = {
-    OrderCaptured: OrderBook.captured,
+CHANGES: Final[dict[type, Callable[[OrderBook, Any, int, Tenant], None]]] = {
     OrderCanceled: OrderBook.canceled,
     OrderRefunded: OrderBook.refunded,
 }
+"""What applies to an order by its id alone."""

@@ -12,6 +12,11 @@ DEFAULT_PARTITIONS: Final = 8
 # The six co-partitioned event topics, in the order of ties (decisions H31): the position is the rank.
 SOURCES: Final = ("session", "impression", "click", "cart", "order", "journey-node")
 
+# What workers send each other: events that came to the wrong partition, and news of orders (decisions H51).
+FORWARDED: Final = "forwarded"
+# Everything that a worker reads, co-partitioned.
+INPUTS: Final = (*SOURCES, FORWARDED)
+
 # Source records may be read again for two weeks: the attribution window plus the longest outage we plan for.
 SOURCE_RETENTION_MS: Final = 14 * DAY_MS
 # A clock further ahead than this is refused by the broker itself; `in_future` uses the same bound.
@@ -25,6 +30,7 @@ class Kind(StrEnum):
     """What a topic is for; it decides who reads it and how it is kept."""
 
     SOURCE = "source"
+    FORWARDED = "forwarded"
     ROWS = "rows"
     CHANGELOG = "changelog"
     DEAD_LETTER = "dead_letter"
@@ -49,6 +55,7 @@ _SOURCE = {
     # Above our own limit, so that an event that is too large reaches us and becomes a dead letter with a reason.
     "max.message.bytes": str(4 * MAX_EVENT_BYTES),
 }
+_FORWARDED = {**_SOURCE, "max.message.bytes": str(MAX_RECORD_BYTES)}
 _COMPACTED = {
     **_COMMON,
     "cleanup.policy": "compact",
@@ -77,13 +84,14 @@ class Topics:
         self.prefix = prefix
         self.application = application
         self.sources: Final = tuple(prefix + name for name in SOURCES)
+        self.inputs: Final = tuple(prefix + name for name in INPUTS)
         self.dead_letter: Final = prefix + "dead-letter"
         self.definition: Final = prefix + "definition"
         self.changelog: Final = f"{application}-changelog"
 
     def source(self, name: str) -> str:
-        """`impression` -> `shop.impression`; KeyError for a name that is no source topic."""
-        if name not in SOURCES:
+        """`impression` -> `shop.impression`; KeyError for a name that is no input topic."""
+        if name not in INPUTS:
             raise KeyError(name)
         return self.prefix + name
 
@@ -103,6 +111,7 @@ class Topics:
         """Every topic that must exist; `tables` are the names of the rows topics."""
         return (
             *(Topic(name, Kind.SOURCE, _SOURCE) for name in self.sources),
+            Topic(self.prefix + FORWARDED, Kind.FORWARDED, _FORWARDED),
             Topic(self.definition, Kind.DEFINITION, _COMPACTED),
             *(Topic(self.rows(table), Kind.ROWS, _COMPACTED) for table in tables),
             Topic(self.dead_letter, Kind.DEAD_LETTER, _DEAD_LETTER),

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 
 from processors.pipeline import Pipeline, make_factory
-from schemas.epoch import Outgoing
+from schemas.epoch import Outgoing, Record
 from schemas.stores import Store
 from schemas.tables import TABLES
-from schemas.topics import SOURCES
+from schemas.topics import FORWARDED, INPUTS, SOURCES
 from streams.engine.state.memory import MemoryStore
 from tests.oracle.records import RawRecord, Rows, fold_rows
 from tests.oracle.wire import partition_of
@@ -24,11 +24,11 @@ DEFAULT_CHUNK = 7  # small and odd, so that chunk edges fall everywhere
 class _Partition:
     """One partition: its log by topic, its committed state, the processor at work, and what it has committed."""
 
-    def __init__(self, number: int, stores: Mapping[str, Store]) -> None:
+    def __init__(self, number: int, stores: Mapping[str, Store], partitions: int) -> None:
         self.number = number
-        self.log: dict[str, list[RawRecord]] = {topic: [] for topic in SOURCES}
+        self.log: dict[str, list[Any]] = {topic: [] for topic in INPUTS}
         self.store = MemoryStore(number)
-        self.factory = make_factory(stores)
+        self.factory = make_factory(stores, partitions=partitions)
         self.epoch = 0
         self.written: list[tuple[str, Any]] = []
         self.outgoing: list[Outgoing] = []
@@ -39,12 +39,13 @@ class _Partition:
         pipeline = self.factory(self.number, self.store, meta.processor if meta else None)
         assert isinstance(pipeline, Pipeline)
         self.pipeline = pipeline
-        self.position = {topic: (meta.offsets.get(topic, 0) if meta else 0) for topic in SOURCES}
+        self.position = {topic: (meta.offsets.get(topic, 0) if meta else 0) for topic in INPUTS}
 
-    def commit(self) -> None:
+    def commit(self) -> list[Outgoing]:
+        """Commit an epoch. Returns what it has sent to other partitions."""
         epoch = self.pipeline.flush()
         if epoch is None:
-            return
+            return []
         self.epoch += 1
         expired = self.store.expired(epoch.expire_before_day, 100)
         pending = self.store.begin(epoch, number=self.epoch, offsets=dict(self.position), expired=expired)
@@ -55,6 +56,7 @@ class _Partition:
             (table, msgspec.msgpack.decode(row, type=TABLES[table].row)) for table, _, row in epoch.last_rows
         ]
         self.outgoing += epoch.outgoing
+        return [sent for sent in epoch.outgoing if sent.topic == FORWARDED]
 
 
 class PipelineDriver:
@@ -65,7 +67,7 @@ class PipelineDriver:
     ) -> None:
         self.stores = stores
         self.now_ms = now_ms
-        self._partitions = [_Partition(number, stores) for number in range(partitions)]
+        self._partitions = [_Partition(number, stores, partitions) for number in range(partitions)]
 
     def pipe(self, records: Iterable[RawRecord], *, chunk: int = DEFAULT_CHUNK, commit: bool = True) -> None:
         """Append records to the log, each in its key's partition, and process them in chunks of one topic."""
@@ -77,7 +79,7 @@ class PipelineDriver:
             if len(log) - partition.position[record.topic] >= chunk:
                 self._run(partition, record.topic)
         for partition in self._partitions:
-            for topic in SOURCES:
+            for topic in INPUTS:
                 self._run(partition, topic)
         if commit:
             self.commit()
@@ -96,21 +98,31 @@ class PipelineDriver:
             partition.pipeline.observe(now_ms=instant_ms, idle=frozenset(SOURCES))
 
     def commit(self) -> None:
-        """End the epoch of every partition."""
-        for partition in self._partitions:
-            partition.commit()
+        """End the epoch of every partition, and let what they send each other arrive and be committed too."""
+        busy = True
+        while busy:
+            busy = False
+            for partition in self._partitions:
+                for sent in partition.commit():
+                    busy = True
+                    assert sent.partition is not None
+                    log = self._partitions[sent.partition].log[FORWARDED]
+                    timestamp = self.now_ms if sent.timestamp is None else sent.timestamp
+                    log.append(Record(len(log), timestamp, sent.key, sent.value, sent.headers))
+            for partition in self._partitions:
+                self._run(partition, FORWARDED)
 
     def crash(self) -> None:
         """Die now, start again from what is committed, and read on from there."""
         for partition in self._partitions:
             partition.start()
-            for topic in SOURCES:
+            for topic in INPUTS:
                 self._run(partition, topic)
 
     def restart(self, *, partitions: int) -> None:
         """Compute everything again with another number of partitions, from the log of events."""
         records = self.log()
-        self._partitions = [_Partition(number, self.stores) for number in range(partitions)]
+        self._partitions = [_Partition(number, self.stores, partitions) for number in range(partitions)]
         self.pipe(records)
 
     def log(self) -> list[RawRecord]:

@@ -1,0 +1,38 @@
+"""Where a partition left off: what its last epoch stored for its own restart."""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+META_FORMAT: Final = 1
+
+
+class Meta(Struct, array_like=True):
+    """Version clock, watermark, largest event time by topic, largest record time, fingerprint of the stores."""
+
+    format: int
+    clock: int
+    watermark: int
+    times: dict[str, int]
+    record_time: int
+    stores: str
+
+
+class CannotResume(Exception):
+    """The state was built with other settings or by another Shopmeter: going on would mix two truths."""
+
+
+def resume(meta: bytes | None, stores: str) -> Meta:
+    """The resume point, or that of a partition that has never worked. Raises CannotResume."""
+    if meta is None:
+        return Meta(META_FORMAT, 0, 0, {}, 0, stores)
+    resumed = msgspec.msgpack.decode(meta, type=Meta)
+    if resumed.format != META_FORMAT:
+        raise CannotResume(f"state of format {resumed.format}; this Shopmeter reads format {META_FORMAT}")
+    if resumed.stores != stores:
+        raise CannotResume(
+            "the stores' zones, currencies, windows or time-outs are not those this state was built with; "
+            "put stores.toml back, or start with a new `application` name to compute everything again"
+        )
+    return resumed
