@@ -92,7 +92,7 @@ _DECLARED: Final = (
     Signal("shopmeter_build_info", _G, "1", _ALL, "Always 1; which build runs.", ("version", "python", "role")),
     Signal("shopmeter_ready", _G, "1", _ALL, "1 when the process does its work (as `/ready`), else 0."),
     # worker: records in
-    Signal("shopmeter_read_records_total", _C, "records", _WORKER, "Records processed, also not yet committed.", ("topic",)),
+    Signal("shopmeter_read_records_total", _C, "records", _WORKER, "Records processed.", ("topic",)),
     Signal("shopmeter_records_total", _C, "records", _WORKER,
            "Committed records by what became of them; each is in one bucket. Their sum is what was read.",
            ("topic", "bucket", "reason")),
