@@ -1,0 +1,93 @@
+"""The probe: measures the lag of all groups and serves it, in a process of its own.
+
+It must not share the worker's event loop, nor its process: what it is for is to be right when the worker hangs.
+`python -m streams.probe` runs it from the settings.
+"""
+
+import asyncio
+import logging
+import signal
+import time
+from contextlib import suppress
+from typing import Final
+
+from aiokafka.errors import KafkaError
+
+from streams.health import HealthServer
+from streams.lag import LagError, LagReader
+from streams.settings import Settings, load_settings
+from streams.telemetry import ProbeSignals
+
+INTERVAL_SECONDS: Final = 2.0
+ROLE: Final = "probe"
+INSTANCE: Final = "0"
+LOOPBACK: Final = "127.0.0.1"
+
+log = logging.getLogger("shopmeter.probe")
+
+
+async def run_probe(
+    settings: Settings,
+    *,
+    interval_s: float = INTERVAL_SECONDS,
+    host: str = LOOPBACK,
+    port: int = 0,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Measure every `interval_s` seconds until SIGTERM, SIGINT or `stop`, and serve what was measured.
+
+    Brokers that do not answer end nothing: the lag series go, `/ready` says why, and it tries again. Raises HealthError
+    when the port can't be had.
+    """
+    if stop is None:
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    signals = ProbeSignals(settings.application, settings.partitions)
+    server = HealthServer(
+        signals, role=ROLE, instance=INSTANCE, data_dir=settings.data_dir, host=host, port=port
+    )
+    async with server as endpoint:
+        log.info("lag on %s/metrics", endpoint.url)
+        measuring = asyncio.create_task(_measure_for_ever(settings, signals, interval_s))
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([measuring, stopping], return_when=asyncio.FIRST_COMPLETED)
+        for task in (measuring, stopping):
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await measuring  # raises what ended it, a bug of ours
+
+
+async def _measure_for_ever(settings: Settings, signals: ProbeSignals, interval_s: float) -> None:
+    told = ""
+    while True:
+        try:
+            # New connections after every failure: whatever state the old ones were in is gone.
+            async with LagReader(settings) as reader:
+                while True:
+                    await _measure(reader, signals)
+                    told = ""
+                    await asyncio.sleep(interval_s)
+        except (KafkaError, LagError) as error:
+            reason = str(error) or repr(error)
+            if reason != told:  # a broker that is away for an hour is one line
+                log.warning("lag is unknown: %s", reason)
+                told = reason
+            signals.on_failed(reason)
+        await asyncio.sleep(interval_s)
+
+
+async def _measure(reader: LagReader, signals: ProbeSignals) -> None:
+    began = time.perf_counter()
+    groups = await reader.measure()
+    signals.on_measured(groups, time.time_ns() // 1_000_000, time.perf_counter() - began)
+
+
+def main() -> None:
+    """Run from the settings until a signal."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    asyncio.run(run_probe(load_settings()))
+
+
+if __name__ == "__main__":
+    main()
