@@ -94,7 +94,7 @@ def build_app(
         worker_redirect_stdouts=False,
     )
     topics = options.topics
-    source = app.topic(*topics.sources, schema=ChunkSchema(), internal=False)
+    source = app.topic(*topics.inputs, schema=ChunkSchema(), internal=False)
 
     @app.agent(source, name=f"{options.application}.chunks", concurrency=1)  # type: ignore[untyped-decorator]
     async def chunks(stream: Any) -> None:

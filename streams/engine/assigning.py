@@ -11,7 +11,7 @@ from streams.engine.options import BrokenAssumption
 
 
 def check_co_location(assigned: frozenset[TopicPartition], topics: Topics) -> list[int]:
-    """The partition numbers of an assignment, ascending. BrokenAssumption unless each has all six source topics.
+    """The partition numbers of an assignment, ascending. BrokenAssumption unless each has all input topics.
 
     A person's events lie in one partition number of all topics. If two workers had parts of it, each would join half
     of the events, and both would write the same state.
@@ -20,14 +20,14 @@ def check_co_location(assigned: frozenset[TopicPartition], topics: Topics) -> li
     missing = sorted(
         f"{topic}/{number}"
         for number in numbers
-        for topic in topics.sources
+        for topic in topics.inputs
         if TopicPartition(topic, number) not in assigned
     )
-    foreign = sorted({tp.topic for tp in assigned} - set(topics.sources))
+    foreign = sorted({tp.topic for tp in assigned} - set(topics.inputs))
     if missing or foreign:
         raise BrokenAssumption(
             f"partitions {numbers} were assigned without {missing or 'nothing'} and with topics {foreign or 'none'}"
-            " that are not ours; do all source topics have the same partition count, and all workers this version?"
+            " that are not ours; do all input topics have the same partition count, and all workers this version?"
         )
     return numbers
 

@@ -102,7 +102,7 @@ class Engine:
             if held != self._held.get(number, frozenset()):
                 self._held[number] = held
                 self.telemetry.on_aligned(number, len(held))
-            for name, topic in zip(partition.topics, topics.sources, strict=True):
+            for name, topic in zip(partition.topics, topics.inputs, strict=True):
                 if name not in held:
                     wanted.add(TopicPartition(topic, number))
         return self._assignment, frozenset(wanted)
@@ -114,7 +114,7 @@ class Engine:
         now = time.monotonic()
         topics = self.options.topics
         for number, partition in self._live.items():
-            for name, topic in zip(partition.topics, topics.sources, strict=True):
+            for name, topic in zip(partition.topics, topics.inputs, strict=True):
                 partition.note_end(name, ends.get(TopicPartition(topic, number)), now)
 
     async def take(self, chunk: Chunk) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from schemas.epoch import PartitionProcessor
-from schemas.topics import SOURCES
+from schemas.topics import FORWARDED, INPUTS
 from streams.engine.chunks import Chunk, Positions
 from streams.engine.ends import End, TopicEnds, held_back
 from streams.engine.epochs import Cut
@@ -31,12 +31,12 @@ class Partition:
         options: EngineOptions,
     ) -> None:
         self.number = number
-        self.topics = SOURCES
+        self.topics = INPUTS
         self.processor = processor
         self.store = store
         self.producer = producer
         self.positions = Positions(begin)
-        self.ends = TopicEnds(SOURCES, idle_after=seconds(options.idle_after_ms))
+        self.ends = TopicEnds(INPUTS, idle_after=seconds(options.idle_after_ms))
         self._options = options
         self._epoch_number = store.meta.number if store.meta else 0
         self._first_chunk_at: float | None = None
@@ -102,7 +102,8 @@ class Partition:
 
     def held_back(self, now: float) -> frozenset[str]:
         """Topics (short) that must wait for slower ones while the partition catches up."""
-        behind = self.ends.behind(now)
+        # What partitions send each other has no event time of its own, and waits for nobody.
+        behind = self.ends.behind(now) - {FORWARDED}
         if not behind:
             return behind
         return held_back(behind, self.processor.topic_times(), self._options.alignment_ms)
@@ -114,4 +115,4 @@ class Partition:
         """
         if self._first_chunk_at is not None:
             return True
-        return any(self.ends.lag(topic, self.positions[topic]) > 0 for topic in SOURCES if topic not in held)
+        return any(self.ends.lag(topic, self.positions[topic]) > 0 for topic in INPUTS if topic not in held)

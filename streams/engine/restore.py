@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from schemas.topics import SOURCES
+from schemas.topics import INPUTS
 from streams.engine.options import BrokenAssumption, EngineOptions
 from streams.engine.state import StateStore
 
@@ -54,7 +54,7 @@ async def restore(partition: int, store: StateStore, options: EngineOptions) -> 
     """Bring the store to the changelog's end. Raises BrokenAssumption when that can't be proved."""
     topics = options.topics
     changelog = TopicPartition(topics.changelog, partition)
-    sources = {name: TopicPartition(topics.source(name), partition) for name in SOURCES}
+    sources = {name: TopicPartition(topics.source(name), partition) for name in INPUTS}
     reader = make_reader(options, partition)
     try:
         async with asyncio.timeout(options.restore_timeout_ms / 1000):

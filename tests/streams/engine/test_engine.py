@@ -7,7 +7,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from schemas.epoch import PartitionProcessor, Record, StateReader
-from schemas.topics import SOURCES
+from schemas.topics import INPUTS
 from streams.engine.assigning import check_co_location
 from streams.engine.chunks import Chunk
 from streams.engine.engine import Engine
@@ -66,16 +66,16 @@ class Bench:
         if self.restore_gate is not None:
             await self.restore_gate.wait()
         offsets = store.meta.offsets if store.meta else {}
-        return Restored({name: offsets.get(name, 0) for name in SOURCES}, {}, 0)
+        return Restored({name: offsets.get(name, 0) for name in INPUTS}, {}, 0)
 
     def assign(self, *numbers: int) -> None:
         self.engine.assign(
-            frozenset(TopicPartition(f"t.{name}", number) for name in SOURCES for number in numbers)
+            frozenset(TopicPartition(f"t.{name}", number) for name in INPUTS for number in numbers)
         )
 
     async def ready(self, *numbers: int) -> None:
         self.assign(*numbers)
-        await until(lambda: len(self.engine.wanted()[1]) == len(numbers) * len(SOURCES))
+        await until(lambda: len(self.engine.wanted()[1]) == len(numbers) * len(INPUTS))
 
     def chunk(self, begin: int, count: int = 1, *, partition: int = 0, value: bytes = b"v") -> Chunk:
         records = [Record(begin + n, 0, b"k", value) for n in range(count)]
@@ -97,7 +97,7 @@ async def test_nothing_is_wanted_before_the_state_is_complete() -> None:
     await bench.engine.take(bench.chunk(0))
     assert bench.source.opened == {}
     bench.restore_gate.set()
-    await until(lambda: len(bench.engine.wanted()[1]) == 6)
+    await until(lambda: len(bench.engine.wanted()[1]) == len(INPUTS))
 
 
 async def test_a_revocation_during_a_restore_gives_back_what_was_opened_and_the_next_one_works() -> None:
@@ -242,7 +242,7 @@ async def test_after_shutdown_nothing_is_taken_or_assigned() -> None:
 
 def test_an_assignment_without_all_six_topics_of_a_partition_is_refused() -> None:
     topics = options().topics
-    whole = frozenset(TopicPartition(topic, number) for topic in topics.sources for number in (0, 2))
+    whole = frozenset(TopicPartition(topic, number) for topic in topics.inputs for number in (0, 2))
     assert check_co_location(whole, topics) == [0, 2]
     with pytest.raises(BrokenAssumption, match=r"t\.cart/2"):
         check_co_location(whole - {TopicPartition("t.cart", 2)}, topics)

@@ -7,7 +7,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from schemas.epoch import Epoch, Outgoing, Stored
-from schemas.topics import MAX_RECORD_BYTES, SOURCES
+from schemas.topics import INPUTS, MAX_RECORD_BYTES
 from streams.engine.epochs import Cut, commit
 from streams.engine.options import BrokenAssumption
 from streams.engine.state import MemoryStore
@@ -15,7 +15,7 @@ from tests.streams.engine.kit import FakeProducer, options, records_of
 
 
 def cut_of(epoch: Epoch) -> Cut:
-    offsets = {topic: 10 + rank for rank, topic in enumerate(SOURCES)}
+    offsets = {topic: 10 + rank for rank, topic in enumerate(INPUTS)}
     pending = MemoryStore().begin(epoch, number=1, offsets=offsets)
     return Cut(epoch, pending, offsets, {}, 0.0)
 
@@ -39,7 +39,7 @@ async def test_the_steps_come_in_their_order_and_the_offsets_are_the_cut_ones() 
     done = await commit(cut_of(epoch()), producer=producer, partition=1, options=options())
     assert [name for name in producer.calls if name != "send"] == ["begin", "offsets", "commit"]
     assert producer.offsets == {
-        TopicPartition(f"t.{topic}", 1): 10 + rank for rank, topic in enumerate(SOURCES)
+        TopicPartition(f"t.{topic}", 1): 10 + rank for rank, topic in enumerate(INPUTS)
     }
     # The changelog batch began at offset 100 and held one key and the meta record.
     assert done.changelog_offset == 102
