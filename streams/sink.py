@@ -1,10 +1,12 @@
 """The sink process: committed rows from Kafka into ClickHouse, insert before ack.
 
 One flush, in an order that is the guarantee:
-1. take the rows held, and the position of every partition, in one step
+1. take the rows held, and the position of every partition, while nothing is fetched
 2. insert the rows, a batch for each table and month; wait as long as ClickHouse is away
 3. insert the watermarks whose rows are visible now
 4. commit the positions. A crash before it repeats the inserts, and the versions make the repeat harmless
+
+While one flush is on its way the next batch is read, and then nothing more: Kafka is the buffer.
 """
 
 import asyncio
@@ -34,6 +36,8 @@ FETCH_MAX_RECORDS: Final = 10_000
 # Without rows there are still transaction markers to get behind, and watermarks that ripen.
 IDLE_FLUSH_S: Final = 1.0
 RIPENING_FLUSH_S: Final = 0.1
+# How soon the end of a flush is noticed when no records come in.
+FLUSHING_FETCH_MS: Final = 20
 # Of the ten seconds that a stop may take: the flush in flight gets these, Kafka the rest.
 STOP_FLUSH_S: Final = 6.0
 STOP_CLIENT_S: Final = 3.0
@@ -97,11 +101,12 @@ class SinkProcess:
         self._ripening = Ripening(
             [topic for topic in self._reader.topics if topic != self._reader.watermarks]
         )
-        self._visible: dict[Place, int] = {}
         self._newest: dict[str, int] = {}
         self._generation = 0
+        self._flush_generation = 0
         self._first_row_at: float | None = None
         self._flushed_at = time.monotonic()
+        self._flushing: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """See `run_sink`."""
@@ -122,6 +127,8 @@ class SinkProcess:
         finally:
             stopped.cancel()
             work.cancel()
+            if self._flushing is not None:
+                self._flushing.cancel()
             self._telemetry.ready(False)
             await _within(self._reader.stop(), STOP_CLIENT_S)
             await _within(self._sink.close(), STOP_CLIENT_S)
@@ -129,22 +136,26 @@ class SinkProcess:
     async def _work(self) -> None:
         await self._reader.start()
         while not self._stop.is_set():
-            timeout_ms = max(int(self._until_due() * 1000), 0)
+            due_ms = max(int(self._until_due() * 1000), 0)
+            timeout_ms = due_ms if self._flushing is None else FLUSHING_FETCH_MS
             fetched = await self._reader.fetch(timeout_ms=timeout_ms, max_records=FETCH_MAX_RECORDS)
             if self._reader.generation != self._generation:
                 # Before taking what was fetched just now: it is the new generation's, and its positions are behind it.
                 self._begin_generation()
             for place, records in fetched.items():
                 self._take(place.topic, place.partition, records)
-            if self._buffer.full or self._until_due() <= 0:
-                await self._flush_or_begin_again()
-        await self._flush_or_begin_again()
+            if self._flushing is not None and (self._buffer.full or self._flushing.done()):
+                await self._finish_flush()
+            if self._flushing is None and (self._buffer.full or self._until_due() <= 0):
+                await self._start_flush()
+        await self._finish_flush()
+        await self._start_flush()
+        await self._finish_flush()
 
     def _begin_generation(self) -> None:
         self._generation = self._reader.generation
         self._buffer.clear()
         self._ripening.clear()
-        self._visible.clear()
         self._first_row_at = None
         self._telemetry.ready(self._reader.assigned)
 
@@ -180,45 +191,65 @@ class SinkProcess:
             return self._first_row_at + self._max_wait_s - now
         return self._flushed_at + (RIPENING_FLUSH_S if self._ripening else IDLE_FLUSH_S) - now
 
-    async def _flush_or_begin_again(self) -> None:
+    async def _start_flush(self) -> None:
+        # 1. Positions only move in `fetch`, so they and the rows held agree.
         try:
-            await self._flush()
+            positions = await self._reader.positions()
+        except Revoked:
+            await asyncio.sleep(RIPENING_FLUSH_S)  # the client tells us in a moment
+            return
+        batches = list(self._buffer.take())
+        self._first_row_at = None
+        self._flush_generation = self._generation
+        work = self._flush(self._generation, positions, batches, dict(self._newest))
+        self._flushing = asyncio.create_task(work, name="flush")
+
+    async def _finish_flush(self) -> None:
+        """Wait for the flush in flight. Raises what ends a sink."""
+        flushing, self._flushing = self._flushing, None
+        if flushing is None:
+            return
+        try:
+            await flushing
         except Revoked:
             log.info("partitions were given out anew during a flush; going on from what is committed")
-            if self._generation == self._reader.generation:
-                await asyncio.sleep(RIPENING_FLUSH_S)  # the client has not told us yet
         except KafkaError as error:
             if not error.retriable:
                 raise
             # The rows are in ClickHouse; the next commit covers them too.
             log.warning("offsets are not committed yet: %s", error)
         finally:
+            flushing.cancel()  # when it is us who are cancelled
             self._flushed_at = time.monotonic()
 
-    async def _flush(self) -> None:
-        # 1. Positions only move in `fetch`, so they and the rows held agree.
-        positions = await self._reader.positions()
-        batches = list(self._buffer.take())
-        self._first_row_at = None
+    async def _flush(
+        self,
+        generation: int,
+        positions: Mapping[Place, int],
+        batches: Sequence[tuple[Batch, list[Origin]]],
+        newest: Mapping[str, int],
+    ) -> None:
         if unbounded := self._ripening.unbounded():
-            self._ripening.bound(await self._reader.ends(unbounded, self._ripening.siblings))
+            ends = await self._reader.ends(unbounded, self._ripening.siblings)
+            self._still_ours(generation)
+            self._ripening.bound(ends)
         # 2.
         await _all(self._delivery.deliver(batch, origins) for batch, origins in batches)
-        self._still_ours()
-        self._visible.update(positions)
+        self._still_ours(generation)
         # 3.
-        ripe = RowBuffer(max_rows=len(self._visible) + 1, max_bytes=BUFFER_MAX_BYTES)
-        for wire, origin in self._ripening.ripe(self._visible):
+        ripe = RowBuffer(max_rows=len(positions) + 1, max_bytes=BUFFER_MAX_BYTES)
+        for wire, origin in self._ripening.ripe(positions):
             ripe.add("watermarks", wire, origin)
         watermarks = list(ripe.take())
         await _all(self._delivery.deliver(batch, origins) for batch, origins in watermarks)
-        self._still_ours()
+        self._still_ours(generation)
         # 4.
         await self._reader.commit(self._committable(positions))
-        self._tell(batch for batch, _ in (*batches, *watermarks))
+        for table in {batch.table for batch, _ in (*batches, *watermarks)}:
+            self._telemetry.on_visible(table, newest[table])
 
-    def _still_ours(self) -> None:
-        if self._reader.generation != self._generation:
+    def _still_ours(self, generation: int) -> None:
+        if self._reader.generation != generation:
             raise Revoked("a rebalance during the insert")
 
     def _committable(self, positions: Mapping[Place, int]) -> dict[Place, int]:
@@ -228,12 +259,8 @@ class SinkProcess:
             if topic == self._reader.watermarks:
                 held = self._ripening.first_offset(partition)
                 if held is not None:
-                    out[topic, partition] = held
+                    out[topic, partition] = min(held, out[topic, partition])
         return out
-
-    def _tell(self, batches: Iterable[Batch]) -> None:
-        for table in {batch.table for batch in batches}:
-            self._telemetry.on_visible(table, self._newest[table])
 
     async def _wait(self, seconds: float) -> None:
         """Between two attempts: nothing is fetched, membership is kept by the heartbeats in the background."""
@@ -241,7 +268,7 @@ class SinkProcess:
             await asyncio.wait_for(self._stop.wait(), seconds)
         if self._stop.is_set():
             raise Stopping("ClickHouse is away")
-        self._still_ours()
+        self._still_ours(self._flush_generation)
 
 
 async def _all(inserts: Iterable[Awaitable[None]]) -> None:
