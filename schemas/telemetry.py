@@ -55,7 +55,7 @@ UNITS: Final = frozenset(
     {*SUFFIXES, "records", "rows", "keys", "people", "partitions", "topics", "offset", "times", "1"}
 )
 _NOT_BASE_UNITS: Final = re.compile(
-    r"_(ms|millis\w*|micros\w*|nanos\w*|minutes|hours|days|kb|mb|kib|mib|\w+bytes)(_|$)"
+    r"_(ms|millis\w*|micros\w*|nanos\w*|minutes|hours|days|kb|mb|kib|mib|(?:kilo|mega|giga|kibi|mebi)bytes)(_|$)"
 )
 # Names that others gave, so that their dashboards and rules work on ours: not our prefix, and lag is a gauge of records.
 _FOREIGN: Final = ("kafka_consumergroup_", "kafka_topic_partition_")
@@ -172,7 +172,7 @@ def _faults(signal: Signal) -> Iterable[str]:
         yield "a name has lower-case words joined by underscores"
     if not foreign and not name.startswith(PREFIX):
         yield f"our names begin with {PREFIX}"
-    if _NOT_BASE_UNITS.search(name.removesuffix("_bytes")):
+    if _NOT_BASE_UNITS.search(name):
         yield "names carry base units only: seconds, bytes"
     if signal.unit not in UNITS:
         yield f"unknown unit {signal.unit!r}; one of {', '.join(sorted(UNITS))}"
