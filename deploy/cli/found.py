@@ -1,0 +1,94 @@
+"""Which installation a command speaks to: the settings, and for what they leave open the stack that runs here."""
+
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, TomlConfigSettingsSource
+
+from deploy.cli.exits import CommandError, ExitCode
+from deploy.local.lock import LockHolder, read_holder
+from deploy.stack import stores_file_of
+from streams.settings import CONFIG_VARIABLE, DEFAULT_CONFIG, Settings, load_settings
+
+
+class Here(NamedTuple):
+    """The settings to work with, and the local stack they come from (None: settings and defaults alone)."""
+
+    settings: Settings
+    stack: LockHolder | None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether ClickHouse is the one of the running stack, whose read-only side we know."""
+        return self.stack is not None and self.settings.clickhouse.url == self.stack.urls.get("clickhouse")
+
+
+class _WeakArguments(Settings):
+    """Settings whose arguments stand behind environment and file instead of before them."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = Path(os.environ.get(CONFIG_VARIABLE, DEFAULT_CONFIG))
+        return env_settings, TomlConfigSettingsSource(settings_cls, file), init_settings
+
+
+def here(data: Path | None = None, **overrides: Any) -> Here:
+    """The installation of this directory. `data`: another data directory; `overrides` win over everything.
+
+    Raises SettingsError.
+    """
+    if data is not None:
+        overrides["data_dir"] = data
+    settings = load_settings(**overrides)
+    stack = running(settings.data_dir)
+    found: dict[str, Any] = {}
+    if stack is not None and "kafka" in stack.urls:
+        found = {
+            "kafka": {"bootstrap": stack.urls["kafka"]},
+            "clickhouse": {"url": stack.urls["clickhouse"]},
+        }
+    # Everything was checked by `load_settings`; here only the order of who has the last word is another.
+    settings = _WeakArguments(**found)
+    changes: dict[str, Any] = {"data_dir": (data or settings.data_dir).absolute()}
+    changes["stores_file"] = _stores_file(settings, changes["data_dir"])
+    for section, values in overrides.items():
+        if section != "data_dir":
+            changes[section] = getattr(settings, section).model_copy(update=values)
+    return Here(settings.model_copy(update=changes), stack)
+
+
+def _stores_file(settings: Settings, data: Path) -> Path:
+    chosen = stores_file_of(settings, data)
+    # Neither the project nor the directory has one: name the file that a person would make.
+    return chosen if chosen.exists() else settings.stores_file
+
+
+def running(data: Path) -> LockHolder | None:
+    """The stack that works in `data` now; None if none does, whatever a killed one left behind."""
+    holder = read_holder(data.absolute())
+    if holder is None:
+        return None
+    try:
+        os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:  # it runs, as another user
+        pass
+    return holder
+
+
+def no_stack(what: str, data: Path) -> CommandError:
+    """The error of a command that needs a stack and finds none."""
+    return CommandError(
+        f"{what}; no stack runs in {data}: start one with `shopmeter up`, name its directory with --data, "
+        "or set SHOPMETER_KAFKA__BOOTSTRAP and SHOPMETER_CLICKHOUSE__URL",
+        ExitCode.PREREQUISITE,
+    )

@@ -1,0 +1,112 @@
+"""`worker`, `sink`, `probe`: the processes of the pipeline, one each, in the foreground until a signal."""
+
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from deploy.cli.exits import ExitCode
+from deploy.cli.options import Data
+
+_LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+
+Port = Annotated[int | None, typer.Option("--port", help="Of /metrics, /live and /ready; 0: a free one.")]
+
+
+def worker(
+    instance: Annotated[
+        str | None,
+        typer.Option(help="Membership slot: a restart under the same name causes no rebalance."),
+    ] = None,
+    port: Port = None,
+    data: Data = None,
+) -> None:
+    """Process events: source topics in, rows topics out, exactly once.
+
+    \b
+    Example:
+      SHOPMETER_KAFKA__BOOTSTRAP=kafka:9092 shopmeter worker --instance worker-3
+    """
+    _log_to_stderr()
+    from deploy.cli.found import here
+    from processors.pipeline import make_factory
+    from schemas.tables import ROWS_TABLES
+    from streams.health import HealthService
+    from streams.settings import load_stores
+    from streams.telemetry import WorkerSignals
+    from streams.worker import run_worker
+
+    changes = {
+        key: value for key, value in (("instance", instance), ("http_port", port)) if value is not None
+    }
+    settings = here(data, worker=changes).settings
+    factory = make_factory(load_stores(settings))
+    on_disk = settings.worker.state_backend == "rocksdb"
+    signals = WorkerSignals(settings.partitions, state_dir=settings.state_dir if on_disk else None)
+    code = run_worker(
+        settings,
+        factory,
+        tables=ROWS_TABLES,
+        telemetry=signals,
+        services=[HealthService.of_worker(signals, settings)],
+    )
+    raise typer.Exit(code)
+
+
+def sink(
+    instance: Annotated[str | None, typer.Option(help="Name of this sink; unique among the sinks.")] = None,
+    port: Port = None,
+    data: Data = None,
+) -> None:
+    """Store rows: rows topics in, ClickHouse out, insert before ack.
+
+    \b
+    Example:
+      SHOPMETER_CLICKHOUSE__URL=https://clickhouse:8443 shopmeter sink
+    """
+    _log_to_stderr()
+    import asyncio
+
+    from deploy.cli.found import here
+    from streams.health import sink_server
+    from streams.settings import Settings
+    from streams.sink import run_sink
+    from streams.telemetry import SinkSignals
+
+    changes = {
+        key: value for key, value in (("instance", instance), ("http_port", port)) if value is not None
+    }
+    settings = here(data, sink=changes).settings
+
+    async def run(settings: Settings) -> None:
+        signals = SinkSignals()
+        async with sink_server(signals, settings):
+            await run_sink(settings, telemetry=signals)
+
+    asyncio.run(run(settings))
+
+
+def probe(port: Port = 0, data: Data = None) -> None:
+    """Measure lag, from outside the workers: right also when one of them hangs.
+
+    \b
+    Example:
+      shopmeter probe --port 9102
+    """
+    _log_to_stderr()
+    import asyncio
+
+    from deploy.cli.found import here
+    from streams.probe import run_probe
+
+    asyncio.run(run_probe(here(data).settings, port=port or 0))
+    raise typer.Exit(ExitCode.OK)
+
+
+def _log_to_stderr() -> None:
+    """Text lines to stderr; a supervisor or a container keeps them."""
+    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, stream=sys.stderr)
+    # Their INFO tells each fetch, rebalance step and client start: our own lines would be lost among them.
+    for library in ("aiokafka", "faust", "mode", "kafka"):
+        logging.getLogger(library).setLevel(logging.WARNING)

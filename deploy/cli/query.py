@@ -1,0 +1,117 @@
+"""`sql`: one reading query against ClickHouse, shown as a table or in any of its formats."""
+
+import json
+import sys
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from deploy.cli.exits import CommandError, ExitCode
+from deploy.cli.options import Data
+
+if TYPE_CHECKING:
+    from deploy.cli.found import Here
+    from sinks.clickhouse import Address
+
+# Short names for what people ask for most; every format of ClickHouse works by its own name too.
+FORMATS: Final = {
+    "table": "JSONCompactStrings",
+    "csv": "CSVWithNames",
+    "tsv": "TSVWithNames",
+    "json": "JSON",
+    "jsonl": "JSONEachRow",
+}
+# A pipe has no width; rich would fold cells at 80 columns.
+_PIPE_WIDTH: Final = 100_000
+_NULL: Final = "ᴺᵁᴸᴸ"
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One statement; - reads it from stdin.")],
+    format: Annotated[
+        str, typer.Option("--format", "-f", help="table, csv, tsv, json, jsonl, or a format of ClickHouse.")
+    ] = "table",
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", "-p", metavar="NAME=VALUE", help="Binds {NAME:Type} in the query."),
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Ask ClickHouse; read-only, whoever asks.
+
+    \b
+    Examples:
+      shopmeter sql "SELECT store_date, currency, total_revenue FROM revenue_daily ORDER BY 1 DESC LIMIT 7"
+      shopmeter sql "SELECT * FROM order_totals WHERE order_id = {id:String}" --param id=o-9 --format json
+    """
+    from deploy.cli.found import here
+    from deploy.query import QueryRefused, Unreachable, ask
+
+    text = sys.stdin.read() if query == "-" else query
+    found = here(data)
+    try:
+        answer = ask(
+            reader_address(found),
+            text,
+            default_format=FORMATS.get(format, format),
+            params=_bound(param or []),
+        )
+        if format == "table" and answer.format in ("", FORMATS["table"]):
+            _show_table(answer.read())
+            return
+        sys.stdout.flush()
+        for piece in answer.chunks():
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+    except QueryRefused as error:
+        raise CommandError(f"ClickHouse: {error}") from None
+    except Unreachable as error:
+        from deploy.cli.found import no_stack
+
+        if found.stack is None:
+            raise no_stack(str(error), found.settings.data_dir) from None
+        raise CommandError(
+            f"{error}; look at its log in {found.settings.data_dir}/logs", ExitCode.PREREQUISITE
+        ) from None
+
+
+def reader_address(found: "Here") -> "Address":
+    """Where to read: the read-only side of the local stack, or the ClickHouse of the settings."""
+    from streams.sink import address_of
+
+    address = address_of(found.settings)
+    if found.is_local and found.stack is not None:
+        return address._replace(url=found.stack.urls["sql"])
+    return address
+
+
+def _bound(pairs: list[str]) -> dict[str, str]:
+    params = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator or not name:
+            raise CommandError(f"--param {pair}: write it as NAME=VALUE", ExitCode.USAGE)
+        params[name] = value
+    return params
+
+
+def _show_table(body: bytes) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if not body.strip():
+        return  # a statement without a result
+    answer = json.loads(body)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for column in answer["meta"]:
+        numeric = column["type"].removeprefix("Nullable(").startswith(("Int", "UInt", "Float", "Decimal"))
+        table.add_column(Text(column["name"]), justify="right" if numeric else "left", overflow="fold")
+    for row in answer["data"]:
+        # Text: a value with brackets in it is no markup.
+        table.add_row(*(Text("–" if value in (None, _NULL) else str(value)) for value in row))
+    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
+    console.print(table)
+    count = len(answer["data"])
+    console.print(f"{count} row{'' if count == 1 else 's'}", style="dim")

@@ -1,0 +1,71 @@
+"""What the long commands print: steps with a tick and their time, and the addresses at the end."""
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from deploy.local.service import ServiceEvent
+    from deploy.stack import Urls
+
+
+class Steps:
+    """Steps of a start as they get done. On a terminal what is under way is shown in a line that goes again."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console: Any = Console(highlight=False, soft_wrap=True)
+        self._status: Any = None
+        self._began = time.monotonic()
+
+    def title(self, text: str) -> None:
+        """The first line."""
+        self._console.print(f"[bold]shopmeter[/] {text}\n")
+
+    def say(self, step: str, text: str) -> None:
+        """Something long is under way."""
+        if not self._console.is_terminal:
+            print(f" … {step}: {text}", flush=True)
+            return
+        if self._status is None:
+            self._status = self._console.status("")
+            self._status.start()
+        self._status.update(f"{step}: {text}")
+
+    def done(self, step: str, detail: str, seconds: float) -> None:
+        """A step is done."""
+        self.hush()
+        self._console.print(f" [green]✓[/] {step:<11} {detail:<62} {seconds:6.1f} s", markup=True)
+        sys.stdout.flush()
+
+    def hush(self) -> None:
+        """Take the line of what is under way off the terminal."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def addresses(self, urls: "Urls", data: Path) -> None:
+        """Where everything is, once it is up."""
+        self.hush()
+        seconds = time.monotonic() - self._began
+        metrics = "  ".join(urls.metrics.values())
+        for name, text in (
+            ("SQL", f"{urls.reader}  (read-only, any ClickHouse HTTP client)"),
+            ("", 'shopmeter sql "SELECT * FROM revenue_daily"'),
+            ("Events", f"{urls.kafka}  (Kafka; or: shopmeter send events.jsonl --wait)"),
+            ("Metrics", metrics),
+            ("Logs", str(data / "logs")),
+        ):
+            self._console.print(f"   {name:<9} {text}" if name else f"   {'':<9} [dim]{text}[/]")
+        self._console.print(f"\n   up after {seconds:.1f} s   Ctrl-C stops, data stays")
+        sys.stdout.flush()
+
+    def service(self, event: "ServiceEvent") -> None:
+        """Tell how services end; their starts are told as steps."""
+        if event.state == "stopped":
+            self.hush()
+            self._console.print(
+                f"   {event.service} stopped: {event.detail}, {event.seconds:.1f} s", style="dim"
+            )

@@ -1,0 +1,348 @@
+"""The whole pipeline on this machine as one: broker, ClickHouse, topics, schema, workers, sink, lag probe.
+
+    async with Supervisor() as supervisor:
+        stack = Stack(data, workers=2)
+        await stack.start(supervisor)     # returns when all of it is ready
+        await supervisor.watch()
+
+The one place that composes these services: `up`, `demo`, tests and benches start them through it. The workers, the sink
+and the probe are the same commands that a production install runs, with settings by environment.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from deploy.local import ports as local_ports
+from deploy.local.errors import LocalStackError
+from deploy.local.jars import KAFKA_VERSION
+from deploy.local.java import find_java
+from deploy.local.kafka import KafkaBroker
+from deploy.local.service import Service
+from deploy.local.supervisor import Supervisor
+from streams.settings import Settings, load_settings, load_stores
+
+READY_SECONDS: Final = 60.0
+# A worker that finds a broken epoch of its predecessor waits until the broker has given up on it (10 s).
+WORKER_READY_SECONDS: Final = 90.0
+STOP_SECONDS: Final = 12.0  # the engine has 8 s for its last commit, the sink 10 s for its last insert
+ANSWER_SECONDS: Final = 5.0
+
+DEFAULT_STORES: Final = """\
+# The stores (tenants) of this directory, made because the project had no stores.toml. Put one into the
+# working directory to have stores of your own; `shopmeter doctor` reads it.
+version = 1
+
+[stores.acme]
+name = "Acme"
+zone = "Europe/Madrid"
+currency = "EUR"
+"""
+
+Say = Callable[[str, str], None]
+"""(step, what goes on in it): for long work, such as fetching jars."""
+Done = Callable[[str, str, float], None]
+"""(step, what came of it, seconds)."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where each part listens on loopback; `worker` is the first worker's, the others follow."""
+
+    kafka: int = 9092
+    controller: int = 9093
+    clickhouse: int = 8123
+    reader: int = 8124
+    worker: int = 9110
+    sink: int = 9101
+    probe: int = 9102
+
+    @classmethod
+    def free(cls, workers: int = 1) -> "Ports":
+        """Ports that nothing listens on now."""
+        one = local_ports.free_port
+        first = one()
+        # The workers' ports follow each other, so all of them must be free.
+        while any(local_ports.is_busy(first + number) for number in range(workers)):
+            first = one()
+        return cls(one(), one(), one(), one(), first, one(), one())
+
+
+@dataclass(frozen=True)
+class Urls:
+    """Where a running stack can be reached; what `DataLock.publish` keeps for the other commands."""
+
+    kafka: str
+    clickhouse: str
+    reader: str
+    metrics: Mapping[str, str] = field(default_factory=dict)
+
+    def published(self) -> dict[str, str]:
+        """As the holder file has them: name -> address."""
+        return {
+            "kafka": self.kafka,
+            "clickhouse": self.clickhouse,
+            "sql": self.reader,
+            **{f"{name} metrics": url for name, url in self.metrics.items()},
+        }
+
+
+class StackError(LocalStackError):
+    """The stack cannot be started as it was asked for; the message says what to change."""
+
+
+class Stack:
+    """One local stack below `data`. Nothing is touched before `start`."""
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        workers: int = 1,
+        ports: Ports | None = None,
+        env: Mapping[str, str] | None = None,
+        sink: bool = True,
+        probe: bool = True,
+    ) -> None:
+        """`env`: settings for the children, beside those of the stack itself. SettingsError if any is wrong."""
+        self.data: Final = data.absolute()
+        self.workers: Final = workers
+        self.ports: Final = ports or Ports()
+        self._env: Final = dict(env or {})
+        self._sink, self._probe = sink, probe
+        self.broker: Final = KafkaBroker.on(
+            self.data, port=self.ports.kafka, controller_port=self.ports.controller
+        )
+        host = f"http://{local_ports.LOOPBACK}"
+        metrics = {
+            f"worker-{number}": f"{host}:{self.ports.worker + number}/metrics" for number in range(workers)
+        }
+        if sink:
+            metrics["sink"] = f"{host}:{self.ports.sink}/metrics"
+        if probe:
+            metrics["probe"] = f"{host}:{self.ports.probe}/metrics"
+        self.urls: Final = Urls(
+            kafka=self.broker.bootstrap,
+            clickhouse=f"{host}:{self.ports.clickhouse}",
+            reader=f"{host}:{self.ports.reader}",
+            metrics=metrics,
+        )
+        self.settings: Final = self._settings()
+
+    # ── starting ────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def start(
+        self, supervisor: Supervisor, *, say: Say = lambda *_: None, done: Done = lambda *_: None
+    ) -> None:
+        """Start everything in order, side by side where nothing waits for the other; return when all is ready.
+
+        Raises LocalStackError, StoresError, TopicsError, MigrationFailed.
+        """
+        self._require_ports()
+        write_default_stores(self.settings)
+        stores = load_stores(self.settings)
+        await _together(self._kafka(supervisor, say, done), self._clickhouse(supervisor, stores, done))
+        parts = [self._started(supervisor, service, step, done) for step, service in self._processes()]
+        await _together(*parts)
+
+    async def _kafka(self, supervisor: Supervisor, say: Say, done: Done) -> None:
+        clock = time.monotonic()
+        java = await asyncio.to_thread(find_java)
+        done("Java", f"{java.feature} ({java.origin})", time.monotonic() - clock)
+        clock = time.monotonic()
+        service = await asyncio.to_thread(self.broker.prepare, lambda text: say("Kafka", text))
+        await supervisor.start(service)
+        done("Kafka", f"{KAFKA_VERSION} on {self.broker.bootstrap}", time.monotonic() - clock)
+        clock = time.monotonic()
+        detail = await create_all_topics(self.settings)
+        done("Topics", detail, time.monotonic() - clock)
+
+    async def _clickhouse(self, supervisor: Supervisor, stores: Mapping[str, Any], done: Done) -> None:
+        clock = time.monotonic()
+        await supervisor.start(self._clickhouse_service())
+        done("ClickHouse", f"embedded engine on {self.urls.clickhouse}", time.monotonic() - clock)
+        clock = time.monotonic()
+        done("Schema", await asyncio.to_thread(_migrate, self.settings, stores), time.monotonic() - clock)
+
+    async def _started(self, supervisor: Supervisor, service: Service, step: str, done: Done) -> None:
+        clock = time.monotonic()
+        await supervisor.start(service)
+        done(step, self.urls.metrics[service.name], time.monotonic() - clock)
+
+    def _require_ports(self) -> None:
+        """Look at all ports before anything starts: the last one busy would take down what just came up."""
+        wanted = [
+            (self.ports.clickhouse, "ClickHouse", "--clickhouse-port"),
+            (self.ports.reader, "ClickHouse's read-only side", "--reader-port"),
+            *((self.ports.worker + n, f"worker {n}", "--worker-port") for n in range(self.workers)),
+        ]
+        if self._sink:
+            wanted.append((self.ports.sink, "the sink", "--sink-port"))
+        if self._probe:
+            wanted.append((self.ports.probe, "the lag probe", "--probe-port"))
+        wanted.append((self.ports.kafka, "Kafka", "--kafka-port"))
+        wanted.append((self.ports.controller, "Kafka's controller", "--controller-port"))
+        for port, purpose, option in wanted:
+            local_ports.require_free(port, purpose=purpose, option=f"{option} or --free-ports")
+
+    # ── the services ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _processes(self) -> list[tuple[str, Service]]:
+        """What reads and writes Kafka, in the order in which it is told."""
+        found = [(f"Worker {number}", self.worker(number)) for number in range(self.workers)]
+        if self._sink:
+            found.append(("Sink", self.sink()))
+        if self._probe:
+            found.append(("Probe", self.probe()))
+        return found
+
+    def worker(self, number: int) -> Service:
+        """Worker `number`, under the membership slot of that name."""
+        port = self.ports.worker + number
+        return self._command(
+            f"worker-{number}",
+            ("worker",),
+            port,
+            {"SHOPMETER_WORKER__INSTANCE": str(number), "SHOPMETER_WORKER__HTTP_PORT": str(port)},
+            ready_seconds=WORKER_READY_SECONDS,
+        )
+
+    def sink(self) -> Service:
+        """The sink."""
+        port = self.ports.sink
+        return self._command("sink", ("sink",), port, {"SHOPMETER_SINK__HTTP_PORT": str(port)})
+
+    def probe(self) -> Service:
+        """The lag probe."""
+        return self._command("probe", ("probe", "--port", str(self.ports.probe)), self.ports.probe, {})
+
+    def environment(self) -> dict[str, str]:
+        """The settings that let any command work with this stack."""
+        return {
+            **self._env,
+            "SHOPMETER_KAFKA__BOOTSTRAP": self.urls.kafka,
+            "SHOPMETER_CLICKHOUSE__URL": self.urls.clickhouse,
+            "SHOPMETER_DATA_DIR": str(self.data),
+            "SHOPMETER_STORES_FILE": str(self.settings.stores_file),
+            # Lines of a log are wanted when they happen, not when a buffer is full.
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    def _command(
+        self,
+        name: str,
+        arguments: tuple[str, ...],
+        port: int,
+        env: Mapping[str, str],
+        *,
+        ready_seconds: float = READY_SECONDS,
+    ) -> Service:
+        async def ready() -> bool:
+            return await answers_ok(port, "/ready")
+
+        return Service(
+            name=name,
+            argv=(sys.executable, "-m", "deploy.cli", *arguments),
+            log=self.data / "logs" / f"{name}.log",
+            env={**self.environment(), **env},
+            ready=ready,
+            ready_seconds=ready_seconds,
+            stop_seconds=STOP_SECONDS,
+        )
+
+    def _clickhouse_service(self) -> Service:
+        async def ready() -> bool:
+            return await answers_ok(self.ports.clickhouse, "/ping")
+
+        ports = ("--port", str(self.ports.clickhouse), "--reader-port", str(self.ports.reader))
+        return Service(
+            name="clickhouse",
+            argv=(
+                *(sys.executable, "-m", "deploy.local.clickhouse"),
+                *("--data", str(self.data / "clickhouse"), *ports),
+            ),
+            log=self.data / "logs" / "clickhouse.log",
+            ready=ready,
+            ready_seconds=READY_SECONDS,
+        )
+
+    def _settings(self) -> Settings:
+        stores_file = stores_file_of(load_settings(), self.data)
+        return load_settings(
+            kafka={"bootstrap": self.urls.kafka},
+            clickhouse={"url": self.urls.clickhouse},
+            data_dir=self.data,
+            stores_file=stores_file,
+        )
+
+
+def stores_file_of(settings: Settings, data: Path) -> Path:
+    """The project's `stores.toml` if there is one (or one is named), else the one of the data directory; absolute."""
+    named = settings.stores_file
+    if named.exists() or named != Settings.model_fields["stores_file"].default:
+        return named.absolute()
+    return data.absolute() / "stores.toml"
+
+
+def write_default_stores(settings: Settings) -> None:
+    """Give a fresh data directory a `stores.toml` with one store, `acme`; one that is there stays as it is."""
+    path = settings.stores_file
+    if path == settings.data_dir / "stores.toml" and not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.write_text(DEFAULT_STORES, encoding="utf-8")
+
+
+async def create_all_topics(settings: Settings) -> str:
+    """Make what is missing; how many there are. StackError if one is not as it must be."""
+    # Imported late, like the migration: the broker starts while Python is still reading libraries.
+    from schemas.tables import ROWS_TABLES
+    from streams.topics import create_topics
+
+    report = await create_topics(settings, ROWS_TABLES)
+    if report.problems:
+        raise StackError("topics: " + "; ".join(str(problem) for problem in report.problems))
+    made = f", {len(report.created)} made" if report.created else ""
+    count = len(report.created) + len(report.existing)
+    return f"{count} ready, {settings.partitions} partitions each, keyed by store and person{made}"
+
+
+def _migrate(settings: Settings, stores: Mapping[str, Any]) -> str:
+    from sinks.migrate import migrate
+    from streams.sink import address_of
+
+    migrated = migrate(address_of(settings), stores)
+    applied = f"{len(migrated.applied)} migrations applied" if migrated.applied else "up to date"
+    return f"{applied}; stores: {', '.join(sorted(stores))}"
+
+
+async def answers_ok(port: int, path: str) -> bool:
+    """Whether a server on loopback answers GET `path` with 200 right now."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            reader, writer = await asyncio.open_connection(local_ports.LOOPBACK, port)
+            try:
+                writer.write(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+                status = await reader.readline()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return status.split()[1:2] == [b"200"]
+
+
+async def _together(*works: Awaitable[None]) -> None:
+    """All side by side; the first failure ends the others and is raised as itself, not as one of a group."""
+
+    async def one(work: Awaitable[None]) -> None:
+        await work
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(one(work))
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
