@@ -1,0 +1,305 @@
+-- The rows as they stand, one view a kind of thing. Every view reads its table with FINAL, so each answer is exact, whatever
+-- was inserted twice. A row never leaves its month, so months need not be merged with each other.
+-- Money: `x` is in major units of `currency` (40.00), `x_minor` in minor units (4000), `exponent` the digits between.
+
+CREATE OR REPLACE VIEW data_as_of (
+    `data_as_of` DateTime64(3, 'UTC') COMMENT 'up to this event time everything is visible; 1970 if nothing ever came',
+    `partitions` UInt64 COMMENT 'Kafka partitions heard of',
+    `idle_partitions` UInt64 COMMENT 'of these, how many are at the end of all their topics: they hold nobody back',
+    `newest_record_at` DateTime64(3, 'UTC') COMMENT 'the latest record timestamp taken'
+) AS
+SELECT
+    if(countIf(NOT idle) > 0, minIf(watermark, NOT idle), max(watermark)) AS data_as_of,
+    count() AS partitions,
+    countIf(idle) AS idle_partitions,
+    max(record_time) AS newest_record_at
+FROM watermarks FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'Until when the data is complete: the smallest watermark of the busy partitions, the largest if none is busy';
+
+CREATE OR REPLACE VIEW session (
+    `store_id` LowCardinality(String) COMMENT 'the tenant',
+    `person` String COMMENT 'c:<customer_id> or a:<anonymous_id>',
+    `session_key` String COMMENT 's:<session_id>, or g:<channel>:<start in ms> for one made from an idle gap',
+    `channel` LowCardinality(String) COMMENT 'of the earliest member event',
+    `device` LowCardinality(String) COMMENT 'of the earliest member event that has one',
+    `country` LowCardinality(String) COMMENT 'of the earliest member event that has one',
+    `started_at` DateTime64(3, 'UTC') COMMENT 'the earliest member event',
+    `ended_at` DateTime64(3, 'UTC') COMMENT 'the latest member event',
+    `closes_at` DateTime64(3, 'UTC') COMMENT 'closed once data_as_of is after this',
+    `store_date` Date COMMENT 'of started_at, in the zone of the store',
+    `is_closed` UInt8 COMMENT 'data_as_of is after closes_at',
+    `present` UInt8 COMMENT 'any sign of the shopper: counts in total_sessions (M1)',
+    `active` UInt8 COMMENT 'the shopper did something: counts in channel_sessions (M32)',
+    `bounced` UInt8 COMMENT 'closed, exactly one inbound message and no other interaction (M33)',
+    `supported` UInt8 COMMENT 'a human agent took part (M41)',
+    `personalized` UInt8 COMMENT 'at least one experience was served (M2)',
+    `activities` UInt32 COMMENT 'page views, searches and the like',
+    `messages_in` UInt32 COMMENT 'messages from the shopper',
+    `messages_out` UInt32 COMMENT 'messages to the shopper',
+    `impressions` UInt32 COMMENT 'recommendation impressions',
+    `clicks` UInt32 COMMENT 'clicks on a product',
+    `detail_views` UInt32 COMMENT 'opened product details',
+    `adds` UInt32 COMMENT 'additions to the cart',
+    `removes` UInt32 COMMENT 'removals from the cart',
+    `orders` UInt32 COMMENT 'first captures in it, and those that joined it',
+    `goals` UInt32 COMMENT 'goals reached',
+    `experiences` Array(String) COMMENT 'distinct experience ids, ascending',
+    `viewed` UInt8 COMMENT 'an impression, then the details of the same product (M17)',
+    `converted` UInt8 COMMENT 'a product shown here was bought, added to the cart after it was shown, within the window (M18)',
+    `matures_at` DateTime64(3, 'UTC') COMMENT 'when `converted` is final: last impression + attribution window; 1970 without one',
+    `is_provisional` UInt8 COMMENT 'had impressions and data_as_of is not after matures_at: `converted` may still turn to 1'
+) AS
+WITH (SELECT data_as_of FROM data_as_of) AS complete
+SELECT
+    store_id, person, session_key, channel, device, country, started_at, ended_at, closes_at, store_date,
+    complete > closes_at AS is_closed,
+    present, active,
+    is_closed AND active AND messages_in = 1
+        AND activities + clicks + detail_views + adds + removes + empties + orders = 0 AS bounced,
+    supports > 0 AS supported,
+    notEmpty(experiences) AS personalized,
+    activities, messages_in, messages_out, impressions, clicks, detail_views, adds, removes, orders, goals, experiences,
+    viewed, converted, matures_at,
+    impressions > 0 AND matures_at > complete AS is_provisional
+FROM sessions FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'One row a session';
+
+CREATE OR REPLACE VIEW exposure (
+    `store_id` LowCardinality(String) COMMENT 'the tenant',
+    `person` String COMMENT 'c:<customer_id> or a:<anonymous_id>',
+    `session_key` String COMMENT 'see session',
+    `widget_id` LowCardinality(String) COMMENT 'the recommendation widget',
+    `channel` LowCardinality(String) COMMENT 'of the session',
+    `started_at` DateTime64(3, 'UTC') COMMENT 'start of the session',
+    `store_date` Date COMMENT 'of the session start, in the zone of the store',
+    `strategies` Array(LowCardinality(String)) COMMENT 'distinct, ascending',
+    `placements` Array(LowCardinality(String)) COMMENT 'distinct, ascending',
+    `impressions` UInt32 COMMENT 'of this widget in this session',
+    `first_shown_at` DateTime64(3, 'UTC') COMMENT 'first impression',
+    `last_shown_at` DateTime64(3, 'UTC') COMMENT 'last impression',
+    `shown_dates` Array(Date) COMMENT 'with shown_channels: the distinct (store date, channel) of its impressions',
+    `shown_channels` Array(LowCardinality(String)) COMMENT 'see shown_dates',
+    `viewed` UInt8 COMMENT 'details of a product this widget had shown in the session (M17 by widget)',
+    `converted` UInt8 COMMENT 'a product this widget had shown in the session was bought within the window (M18 by widget)'
+) AS
+SELECT
+    store_id, person, session_key, widget_id, channel, started_at, store_date, strategies, placements, impressions,
+    first_shown_at, last_shown_at, shown_dates, shown_channels, viewed, converted
+FROM exposures FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'What a session saw of one widget, and what came of it';
+
+CREATE OR REPLACE VIEW reach (
+    `store_id` LowCardinality(String) COMMENT 'the tenant',
+    `store_date` Date COMMENT 'day of the impression, in the zone of the store',
+    `channel` LowCardinality(String) COMMENT 'of the impression',
+    `widget_id` LowCardinality(String) COMMENT 'the recommendation widget',
+    `person` String COMMENT 'who got recommendations'
+) AS
+SELECT DISTINCT store_id, shown_date AS store_date, shown_channel AS channel, widget_id, person
+FROM exposure
+ARRAY JOIN shown_dates AS shown_date, shown_channels AS shown_channel
+COMMENT 'A person got recommendations of a widget on a day: count distinct persons over any period (M19)';
+
+CREATE OR REPLACE VIEW order_totals (
+    `store_id` LowCardinality(String) COMMENT 'the tenant',
+    `order_id` String COMMENT 'unique in the store',
+    `person` String COMMENT 'c:<customer_id> or a:<anonymous_id>, of the earliest capture',
+    `channel` LowCardinality(String) COMMENT 'of the earliest capture',
+    `session_key` String COMMENT 'see session; empty: no session was open',
+    `captured_at` DateTime64(3, 'UTC') COMMENT 'the earliest capture',
+    `store_date` Date COMMENT 'of captured_at, in the zone of the store',
+    `currency` LowCardinality(String) COMMENT 'ISO 4217',
+    `exponent` UInt8 COMMENT 'digits of the minor unit: 2 for EUR, 0 for JPY',
+    `order_version` UInt32 COMMENT 'the highest seen; its lines and amounts count',
+    `items` UInt64 COMMENT 'units over all lines',
+    `total` Decimal(38, 4) COMMENT 'after discounts, with shipping and tax',
+    `total_minor` Int64 COMMENT 'total in minor units',
+    `shipping_minor` Int64 COMMENT 'shipping in minor units',
+    `tax_minor` Int64 COMMENT 'tax in minor units',
+    `line_paid_minor` Int64 COMMENT 'what the lines add up to: total - shipping - tax',
+    `direct_minor` Int64 COMMENT 'lines earned by an impression (M14); direct + assisted + unattributed = line_paid',
+    `assisted_minor` Int64 COMMENT 'other lines of orders after an interaction (M15)',
+    `unattributed_minor` Int64 COMMENT 'lines without credit',
+    `exposure_only_minor` Int64 COMMENT 'shown, bought, never added to the cart (E21); not a part of the identity',
+    `has_interaction` UInt8 COMMENT 'an interaction with a recommended product in the window before',
+    `canceled_minor` Int64 COMMENT 'taken back by the cancel',
+    `refunded_minor` Int64 COMMENT 'taken back by refunds',
+    `net_minor` Int64 COMMENT 'total - canceled - refunded; never below 0',
+    `is_canceled` UInt8 COMMENT 'a cancel was seen'
+) AS
+SELECT
+    store_id, order_id, person, channel, session_key, captured_at, store_date, currency, exponent, order_version,
+    arraySum(quantity) AS items,
+    toDecimal128(o.total, 4) / intExp10(exponent) AS total,
+    o.total AS total_minor,
+    shipping AS shipping_minor,
+    tax AS tax_minor,
+    arraySum(paid) AS line_paid_minor,
+    arraySum((amount, kind) -> if(kind = 'direct', amount, 0), paid, credit) AS direct_minor,
+    arraySum((amount, kind) -> if(kind = 'assisted', amount, 0), paid, credit) AS assisted_minor,
+    arraySum((amount, kind) -> if(kind NOT IN ('direct', 'assisted'), amount, 0), paid, credit) AS unattributed_minor,
+    arraySum((amount, only) -> if(only, amount, 0), paid, exposure_only) AS exposure_only_minor,
+    has_interaction,
+    arraySum((amount, kind) -> if(kind = 'cancel', amount, 0), adjustment_amount, adjustment) AS canceled_minor,
+    arraySum((amount, kind) -> if(kind = 'refund', amount, 0), adjustment_amount, adjustment) AS refunded_minor,
+    total_minor - arraySum(adjustment_amount) AS net_minor,
+    has(adjustment, 'cancel') AS is_canceled
+FROM orders AS o FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'One row an order';
+
+CREATE OR REPLACE VIEW order_lines (
+    `store_id` LowCardinality(String) COMMENT 'the tenant',
+    `order_id` String COMMENT 'see order_totals',
+    `line` UInt32 COMMENT 'position in the order, from 1',
+    `line_id` String COMMENT 'as sent, may be empty',
+    `person` String COMMENT 'who ordered',
+    `channel` LowCardinality(String) COMMENT 'of the order',
+    `session_key` String COMMENT 'of the order',
+    `captured_at` DateTime64(3, 'UTC') COMMENT 'of the order',
+    `store_date` Date COMMENT 'of the order, in the zone of the store',
+    `product_id` String COMMENT 'what was bought',
+    `sku` String COMMENT 'the variant',
+    `quantity` UInt32 COMMENT 'units',
+    `currency` LowCardinality(String) COMMENT 'ISO 4217',
+    `exponent` UInt8 COMMENT 'digits of the minor unit',
+    `paid` Decimal(38, 4) COMMENT 'line_paid: its part of the order after all discounts, without shipping and tax',
+    `paid_minor` Int64 COMMENT 'paid in minor units',
+    `unit_price_minor` Int64 COMMENT 'as sent',
+    `discount_minor` Int64 COMMENT 'as sent, for the line',
+    `credit` LowCardinality(String) COMMENT 'direct, assisted or none',
+    `exposure_only` UInt8 COMMENT 'shown, bought, never added to the cart (E21)',
+    `has_interaction` UInt8 COMMENT 'of the order: the inclusive reading of assisted (H74)',
+    `touch_kind` LowCardinality(String) COMMENT 'what earned it: shown (direct); clicked, detail_viewed or added (assisted)',
+    `touch_at` DateTime64(3, 'UTC') COMMENT 'when: the impression (direct) or the interaction (assisted); 1970 without credit',
+    `touch_product` String COMMENT 'the product of the touch',
+    `widget_id` LowCardinality(String) COMMENT 'the widget that gets the credit',
+    `strategy` LowCardinality(String) COMMENT 'its strategy',
+    `placement` LowCardinality(String) COMMENT 'its placement',
+    `taken_back_minor` Int64 COMMENT 'what cancels and refunds took of this line'
+) AS
+SELECT
+    store_id, order_id, line, line_id_ AS line_id, person, channel, session_key, captured_at, store_date,
+    product_id_ AS product_id, sku_ AS sku, quantity_ AS quantity, currency, exponent,
+    toDecimal128(paid_, 4) / intExp10(exponent) AS paid,
+    paid_ AS paid_minor, unit_price_ AS unit_price_minor, discount_ AS discount_minor, credit_ AS credit,
+    exposure_only_ AS exposure_only, has_interaction, touch_kind_ AS touch_kind, touch_at_ AS touch_at,
+    touch_product_ AS touch_product, widget_id_ AS widget_id, strategy_ AS strategy, placement_ AS placement,
+    arraySum(taken -> taken[line], adjustment_lines) AS taken_back_minor
+FROM orders FINAL
+ARRAY JOIN
+    arrayEnumerate(orders.line_id) AS line,
+    orders.line_id AS line_id_, orders.product_id AS product_id_, orders.sku AS sku_, orders.quantity AS quantity_,
+    orders.paid AS paid_, orders.unit_price AS unit_price_, orders.discount AS discount_, orders.credit AS credit_,
+    orders.exposure_only AS exposure_only_, orders.touch_kind AS touch_kind_, orders.touch_at AS touch_at_,
+    orders.touch_product AS touch_product_, orders.widget_id AS widget_id_, orders.strategy AS strategy_,
+    orders.placement AS placement_
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'One row a line of an order, with the touch that earned it';
+
+CREATE OR REPLACE VIEW refunds (
+    `store_id` LowCardinality(String) COMMENT 'the tenant',
+    `order_id` String COMMENT 'see order_totals',
+    `kind` LowCardinality(String) COMMENT 'refund or cancel',
+    `refund_id` String COMMENT 'empty for the cancel',
+    `person` String COMMENT 'who had ordered',
+    `channel` LowCardinality(String) COMMENT 'of the order',
+    `adjusted_at` DateTime64(3, 'UTC') COMMENT 'when it was taken back',
+    `store_date` Date COMMENT 'of adjusted_at, in the zone of the store',
+    `currency` LowCardinality(String) COMMENT 'of the order',
+    `exponent` UInt8 COMMENT 'digits of the minor unit',
+    `amount` Decimal(38, 4) COMMENT 'what it took of the total',
+    `amount_minor` Int64 COMMENT 'amount in minor units',
+    `of_lines` Array(Int64) COMMENT 'what it took of each line of the order, in minor units',
+    `credits` Array(LowCardinality(String)) COMMENT 'credit of each line',
+    `widgets` Array(LowCardinality(String)) COMMENT 'widget of each line',
+    `strategies` Array(LowCardinality(String)) COMMENT 'strategy of each line',
+    `placements` Array(LowCardinality(String)) COMMENT 'placement of each line'
+) AS
+SELECT
+    store_id, order_id, kind, refund_id, person, channel, adjusted_at_ AS adjusted_at, store_date_ AS store_date,
+    currency, exponent,
+    toDecimal128(amount_minor, 4) / intExp10(exponent) AS amount,
+    amount_minor, of_lines, credit AS credits, widget_id AS widgets, strategy AS strategies, placement AS placements
+FROM orders FINAL
+ARRAY JOIN
+    adjustment AS kind, adjustment_id AS refund_id, orders.adjusted_at AS adjusted_at_,
+    adjustment_date AS store_date_, adjustment_amount AS amount_minor, adjustment_lines AS of_lines
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'One row a refund or cancel of a known order, on its own day';
+
+CREATE OR REPLACE VIEW counts_15m (
+    `store_id` LowCardinality(String) COMMENT 'the tenant',
+    `window_start` DateTime64(3, 'UTC') COMMENT 'the quarter of an hour [start, start + 15 min) of event time',
+    `channel` LowCardinality(String) COMMENT 'of the events',
+    `measure` LowCardinality(String) COMMENT 'what is counted, such as impressions or captures',
+    `value` UInt64 COMMENT 'accepted events (or units) in the window'
+) AS
+SELECT store_id, window_start, channel, measure, sum(number) AS value
+FROM counters FINAL
+ARRAY JOIN measures AS measure, `values` AS number
+WHERE window_seconds = 900
+GROUP BY store_id, window_start, channel, measure
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'Accepted events by quarter of an hour; late events correct it';
+
+CREATE OR REPLACE VIEW counts_live (
+    `store_id` LowCardinality(String) COMMENT 'the tenant',
+    `window_start` DateTime64(3, 'UTC') COMMENT 'the minute [start, start + 60 s) of event time',
+    `channel` LowCardinality(String) COMMENT 'of the events',
+    `measure` LowCardinality(String) COMMENT 'what is counted, such as impressions or captures',
+    `value` UInt64 COMMENT 'accepted events (or units) in the window'
+) AS
+SELECT store_id, window_start, channel, measure, sum(number) AS value
+FROM counters FINAL
+ARRAY JOIN measures AS measure, `values` AS number
+WHERE window_seconds = 60
+GROUP BY store_id, window_start, channel, measure
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'Accepted events by minute, of events that came live; kept for three days';
+
+CREATE OR REPLACE VIEW buckets (
+    `topic` LowCardinality(String) COMMENT 'short name of the source topic',
+    `hour` DateTime64(3, 'UTC') COMMENT 'hour of the record timestamps',
+    `read` UInt64 COMMENT 'records read',
+    `accepted` UInt64 COMMENT 'counted',
+    `duplicate` UInt64 COMMENT 'event id seen before',
+    `test_traffic` UInt64 COMMENT 'marked is_test',
+    `dead_letter` UInt64 COMMENT 'could not be processed, see dead_letter_records',
+    `too_late` UInt64 COMMENT 'older than the allowed lateness, see dead_letter_records',
+    `forwarded` UInt64 COMMENT 'sent to its right partition, counted again there',
+    `unaccounted` Int64 COMMENT 'read minus all buckets: always 0'
+) AS
+SELECT
+    topic, hour,
+    sum(l.read) AS read, sum(l.accepted) AS accepted, sum(l.duplicate) AS duplicate,
+    sum(l.test_traffic) AS test_traffic, sum(l.dead_letter) AS dead_letter, sum(l.too_late) AS too_late,
+    sum(l.forwarded) AS forwarded,
+    toInt64(read) - toInt64(accepted + duplicate + test_traffic + dead_letter + too_late + forwarded) AS unaccounted
+FROM ledger AS l FINAL
+GROUP BY topic, hour
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'What became of the records read, by topic and hour';
+
+CREATE OR REPLACE VIEW dead_letter_records (
+    `topic` LowCardinality(String) COMMENT 'short name of where it was read',
+    `partition` UInt16 COMMENT 'where it was read',
+    `offset` UInt64 COMMENT 'where it was read',
+    `record_time` DateTime64(3, 'UTC') COMMENT 'timestamp of the record',
+    `first_seen_at` DateTime64(3, 'UTC') COMMENT 'wall clock of the worker that refused it',
+    `reason` LowCardinality(String) COMMENT 'why, from the closed list',
+    `field` String COMMENT 'path of the field, empty for the whole record',
+    `store_id` LowCardinality(String) COMMENT 'as far as it could be told',
+    `key` String COMMENT 'the raw key',
+    `value` String COMMENT 'the raw record, byte for byte',
+    `header_names` Array(String) COMMENT 'names of the headers of the record',
+    `header_values` Array(String) COMMENT 'their values'
+) AS
+SELECT
+    topic, partition, offset, record_time, first_seen_at, reason, field, store_id, key, value, header_names, header_values
+FROM dead_letters FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'Records that could not be processed';
