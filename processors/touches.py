@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 NO_POSITION: Final = 1 << 30  # after every position: "none is last" (decisions H71)
-SEGMENT_CAPACITY: Final = 128
+SEGMENT_CAPACITY: Final = 64
 
 REMOVED, CLICKED, VIEWED, ADDED = range(4)
 KIND_NAMES: Final = ("removed", "clicked", "detail_viewed", "added")

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import Meta, Struct
 
+from schemas.currencies import EXPONENTS
 from schemas.topics import DAY_MS
 
 MINUTE_MS: Final = 60_000
@@ -83,6 +84,8 @@ def parse_stores(text: str, *, origin: str = "stores.toml") -> dict[str, Store]:
     if file.version != 1:
         raise StoresError(f"{origin}: version {file.version} is not known; this Shopmeter reads version 1")
     for store_id, store in file.stores.items():
+        if store.currency not in EXPONENTS:
+            raise StoresError(f"{origin}: store {store_id}: currency {store.currency!r} is no ISO 4217 code")
         try:
             ZoneInfo(store.zone)
         except (ZoneInfoNotFoundError, ValueError):
