@@ -131,7 +131,7 @@ class OrderBook:
         """Undo `_enter`: an earlier capture has come."""
         if not order.holder:
             return
-        person = self._people.get(tenant, order.holder)
+        person = self._people.find(tenant, order.holder)
         self._people.dirty[person.key] = person
         person.changed = True
         person.orders[:] = [entry for entry in person.orders if entry[1] != order_id]
@@ -206,7 +206,7 @@ class OrderBook:
             order = self.get(key)
             first = order.first
             assert first is not None
-            person = self._people.get(tenant, order.holder)
+            person = self._people.find(tenant, order.holder)
             history, at, window = person.history, first.at, tenant.window
             timely = timely_versions(order, tenant.lateness)
             products = sorted({product for version in timely for product in version.products})

@@ -111,19 +111,21 @@ class People:
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
-    def get(self, tenant: Tenant, name: str) -> Person:
-        """The person `name` (`c:...` or `a:...`) of the store, loaded if need be."""
-        full = f"{tenant.store_id}|{name}"
-        person = self._young.get(full)
-        if person is None:
-            person = self._old.pop(full, None)
-            if person is None:
-                person = self._load(tenant, name, full)
-            self._young[full] = person
+    def get(self, who: str) -> Person | None:
+        """The person `store|c:customer` or `store|a:device`, if in memory; else `load` it."""
+        person = self._young.get(who)
+        if person is None and (person := self._old.pop(who, None)) is not None:
+            self._young[who] = person
         return person
 
-    def _load(self, tenant: Tenant, name: str, full: str) -> Person:
-        text = full.encode()
+    def find(self, tenant: Tenant, name: str) -> Person:
+        """The person `name` (`c:...` or `a:...`) of the store, loaded if need be."""
+        who = f"{tenant.store_id}|{name}"
+        return self.get(who) or self.load(who, tenant)
+
+    def load(self, who: str, tenant: Tenant) -> Person:
+        """A person that is not in memory."""
+        text = who.encode()
         key = len(text).to_bytes(2, "big") + text
         stored = self._state.get(b"P" + key)
         state = _decode_person(stored) if stored is not None else PersonState(empty_segment(), [], {}, [], [])
@@ -137,7 +139,7 @@ class People:
             return _decode_segment(value)
 
         history = History(state.open, state.sealed, load)
-        person = Person(tenant, name, key, state, history)
+        person = self._young[who] = Person(tenant, who[len(tenant.store_id) + 1 :], key, state, history)
         self._forget(person)
         return person
 

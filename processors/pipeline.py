@@ -48,6 +48,7 @@ from schemas.epoch import Epoch, Outgoing, ProcessorFactory, SourceRecord, State
 from schemas.events.clock import event_time
 from schemas.events.decode import decode
 from schemas.events.order import OrderCaptured
+from schemas.events.person import person_key
 from schemas.instants import EARLIEST_MS, FUTURE_TOLERANCE_MS, SKEW_TOLERANCE_MS
 from schemas.partitioning import partition_of
 from schemas.reasons import Reason, Rejected
@@ -133,6 +134,7 @@ class Pipeline:
         hour = -1
         tally = [0] * len(LEDGER_NAMES)
         homes, partition = self._homes, self.partition
+        people, shop, count = self._people, self._browsing, self._windows.add
         source, is_first_arrival = topic, topic != FORWARDED
         for record in records:
             timestamp = record.timestamp
@@ -171,15 +173,17 @@ class Pipeline:
                     self._reject(topic, record, Reason.IN_FUTURE, "occurred_at", tally, event.store_id)
                     continue
             tenant = tenants[event.store_id]
+            # Who it is about: in state a customer and a device of the same id are two people, on the wire one key.
             kind: type = event.__class__
             if kind in _OF_ORDERS:
-                whose = f"{event.store_id}|order:{event.order_id}"
+                who = f"{event.store_id}|order:{event.order_id}"
+            elif event.customer_id is not None:
+                who = f"{event.store_id}|c:{event.customer_id}"
             else:
-                # Customer x and device x are two people, but have one key.
-                whose = f"{event.store_id}|{event.customer_id or event.anonymous_id}"
-            home = homes.get(whose)
+                who = f"{event.store_id}|a:{event.anonymous_id}"
+            home = homes.get(who)
             if home is None:
-                home = self._find_home(whose)
+                home = self._find_home(who, event)
             if is_first_arrival:
                 # Lateness is judged once, here: another partition may be further along.
                 if at < watermark - tenant.lateness:
@@ -197,41 +201,40 @@ class Pipeline:
                 continue
             seen.add(digest)
             tally[ACCEPTED] += 1
-            self._apply(event, at, tenant, record)
-            self._windows.add(event, at, timestamp)
+            handle = _OF_PEOPLE.get(kind)
+            if handle is not None:
+                person = people.get(who) or people.load(who, tenant)
+                people.dirty[person.key] = person
+                handle(shop, event, at, person)
+            else:
+                self._apply(event, at, tenant, who, record)
+            count(event, at, timestamp)
         self._enter(topic, hour, tally)
         if is_first_arrival:
             self._times[topic] = latest
         self._record_time = record_time
         self._taken += len(records)
 
-    def _find_home(self, whose: str) -> int:
+    def _find_home(self, who: str, event: Any) -> int:
         if len(self._homes) > HOMES_IN_MEMORY:
             self._homes.clear()
-        home = self._homes[whose] = partition_of(whose.encode(), self._partitions)
+        home = self._homes[who] = partition_of(person_key(event).encode(), self._partitions)
         return home
 
-    def _apply(self, event: Any, at: int, tenant: Tenant, record: SourceRecord) -> None:
+    def _apply(self, event: Any, at: int, tenant: Tenant, who: str, record: SourceRecord) -> None:
+        """An event of the order topic. (A journey's is only counted.)"""
         kind = event.__class__
-        if kind in _OF_ORDERS:
+        if kind is OrderCaptured:
+            person = self._people.get(who) or self._people.load(who, tenant)
+            if self._orders.captured(event, at, tenant, person):
+                self._announce(Holder(tenant.store_id, event.order_id, self.partition))
+        elif kind in _OF_ORDERS:
             change = Change(tenant.store_id, event.order_id, record.timestamp, record.value or b"")
             for holder in self._index.changed(change):
                 if holder == self.partition:
                     _OF_ORDERS[kind](self._orders, event, at, tenant)
                 else:
                     self._outgoing.append(tell(change, holder))
-            return
-        customer = event.customer_id
-        name = "a:" + event.anonymous_id if customer is None else "c:" + customer
-        handle = browsing.HANDLERS.get(kind)
-        if handle is not None:
-            person = self._people.get(tenant, name)
-            self._people.dirty[person.key] = person
-            handle(self._browsing, event, at, person)
-        elif kind is OrderCaptured and self._orders.captured(
-            event, at, tenant, self._people.get(tenant, name)
-        ):
-            self._announce(Holder(tenant.store_id, event.order_id, self.partition))
 
     # -- news of orders --------------------------------------------------------------------------------------------
 
@@ -342,6 +345,7 @@ _COUNTED: Final = {
 }
 
 
+_OF_PEOPLE: Final = browsing.HANDLERS
 # Cancels and refunds belong to their order, whoever they name (decisions H51).
 _OF_ORDERS: Final = orderbook.CHANGES
 _encode: Final = msgspec.msgpack.Encoder().encode
