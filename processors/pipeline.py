@@ -53,14 +53,14 @@ from schemas.instants import EARLIEST_MS, FUTURE_TOLERANCE_MS, SKEW_TOLERANCE_MS
 from schemas.partitioning import partition_of
 from schemas.reasons import Reason, Rejected
 from schemas.stores import Store, fingerprint
-from schemas.topics import DAY_MS, DEFAULT_PARTITIONS, FORWARDED, FUTURE_BOUND_MS, SOURCES
+from schemas.topics import DAY_MS, FORWARDED, FUTURE_BOUND_MS, SOURCES
 
 PEOPLE_IN_MEMORY: Final = 2_000  # a generation of them, a partition
 ORDERS_IN_MEMORY: Final = 2_000
 HOMES_IN_MEMORY: Final = 100_000
 
 
-def make_factory(stores: Mapping[str, Store], *, partitions: int = DEFAULT_PARTITIONS) -> ProcessorFactory:
+def make_factory(stores: Mapping[str, Store], *, partitions: int) -> ProcessorFactory:
     """The processors of all partitions, for these stores. `partitions`: how many every input topic has."""
     tenants = {store_id: Tenant(store_id, store) for store_id, store in stores.items()}
     mark = fingerprint(stores)
