@@ -14,7 +14,7 @@ import aiokafka
 from aiokafka import TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import ConsumerStoppedError
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from faust.transport.drivers.aiokafka import DEFAULT_GENERATION_ID, AIOKafkaConsumerThread
 
 from streams.engine.chunks import Chunk
 from streams.engine.ends import End
@@ -88,6 +88,11 @@ class ChunkThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         """Chunks of the wanted topic-partitions, or none after `timeout` seconds."""
         taken: Taken = await self.call_thread(self._take, wanted, assignment, timeout)
         return taken
+
+    def is_member(self) -> bool:
+        """Does the group still know us? False when the session ran out, or another worker took our slot."""
+        consumer = self._consumer
+        return consumer is not None and consumer._coordinator.generation != DEFAULT_GENERATION_ID
 
     async def _open(self, offsets: Mapping[TopicPartition, int], assignment: int) -> bool:
         owner = self._current_assignment()

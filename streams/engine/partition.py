@@ -106,7 +106,7 @@ class Partition:
         behind = self.ends.behind(now) - {FORWARDED}
         if not behind:
             return behind
-        return held_back(behind, self.processor.topic_times(), self._options.alignment_ms)
+        return held_back(behind, self.processor.topic_times(), self._options.alignment_ms) - {FORWARDED}
 
     def has_lag(self, held: frozenset[str]) -> bool:
         """Are records known to wait in a topic that is not held back, or processed and not flushed?

@@ -99,6 +99,12 @@ class ChunkConsumer(Consumer):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Commit and drop everything first; Faust then empties its queues."""
+        if revoked and not self._thread.is_member() and not self.engine.closed:
+            # aiokafka would join again under the same slot, and throw out the worker that has it now.
+            self.engine.exit(
+                "the group does not know this worker any more: its session ran out, or another worker runs in slot"
+                f" {self.options.instance!r}"
+            )
         await self.engine.revoke()
         await super().on_partitions_revoked(revoked)
 

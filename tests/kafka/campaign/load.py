@@ -1,0 +1,71 @@
+"""Records to the source topics at an even pace, in the order of the history, each acknowledged."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+
+from deploy.simulator.wire import SimRecord
+from streams.settings import Settings
+
+BLOCK = 100
+# A record may be a little over 256 KiB: it is one of the kinds of poison.
+REQUEST_BYTES = 1_048_576
+
+
+class Load:
+    """Writes what an iterator gives. `sent` grows while it runs."""
+
+    def __init__(self, settings: Settings, records: Iterable[SimRecord]) -> None:
+        self.sent = 0
+        self._settings = settings
+        self._records = iter(records)
+
+    async def run(
+        self, *, rate: float = 0.0, limit: int | None = None, enough: Callable[[], bool] = lambda: False
+    ) -> int:
+        """Write until the history ends, `limit` more are sent or `enough()`; `rate` records/s, 0: as fast as it goes.
+
+        Returns how many this call wrote, all acknowledged. The client places records by their key, as any producer's
+        would.
+        """
+        # linger 0 and one order for all topics: a batch of a quiet topic that waited to be full would come days of
+        # event time after the others, and be too late by right.
+        producer = AIOKafkaProducer(
+            **self._settings.kafka_client_options(),
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            max_request_size=REQUEST_BYTES,
+        )
+        await producer.start()
+        try:
+            return await self._write(producer, rate, limit, enough)
+        finally:
+            await producer.stop()
+
+    async def _write(self, producer: Any, rate: float, limit: int | None, enough: Callable[[], bool]) -> int:
+        began, written = time.monotonic(), 0
+        waiting: list[asyncio.Future[Any]] = []
+        while not enough():
+            size = BLOCK if limit is None else min(BLOCK, limit - written)
+            block = list(islice(self._records, size)) if size > 0 else []
+            if not block:
+                break
+            for record in block:
+                topic = self._settings.topics.source(record.topic)
+                waiting.append(
+                    await producer.send(topic, record.value, key=record.key, timestamp_ms=record.timestamp_ms)
+                )
+            written += len(block)
+            self.sent += len(block)
+            if rate:
+                await asyncio.sleep(max(0.0, began + written / rate - time.monotonic()))
+            if len(waiting) >= 50 * BLOCK:
+                await asyncio.gather(*waiting)
+                waiting = []
+        await asyncio.gather(*waiting)
+        return written
