@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -14,6 +14,9 @@ from streams.settings import Settings
 
 POLL_SECONDS: Final = 0.1
 CHECK_TIMEOUT_S: Final = 5.0
+# The longest way of a record over the forwarded topic: a misrouted order goes to its own partition, that tells the order
+# index, and the index sends the order's cancels and refunds back to it.
+FORWARDED_HOPS: Final = 3
 
 
 class Progress(NamedTuple):
@@ -42,8 +45,9 @@ async def caught_up(
 
     1. the ends of the source topics are captured, records of open transactions included
     2. the workers' committed offsets pass the last record before those ends
-    3. the ends of the rows topics are captured: rows and offsets are of one transaction, so these hold the rows
-    4. the sinks' committed offsets pass the last record before those; they insert before they commit
+    3. the same for what those records made the workers send each other, as often as that may go on
+    4. the ends of the rows topics are captured: rows and offsets are of one transaction, so these hold the rows
+    5. the sinks' committed offsets pass the last record before those; they insert before they commit
 
     `on_progress` is called about ten times a second. Raises NotCaughtUp after `timeout_s` seconds (None: never),
     KafkaError or LagError when the brokers can't be asked at the start.
@@ -55,7 +59,7 @@ async def caught_up(
         )
         try:
             await ends_reader.start()
-            for group, topics in watched_groups(settings).items():
+            for group, topics in _stages(settings):
                 partitions = [
                     TopicPartition(topic, number) for topic in topics for number in range(settings.partitions)
                 ]
@@ -63,6 +67,17 @@ async def caught_up(
                 await _Passing(reader, group, ends, deadline, on_progress).wait()
         finally:
             await ends_reader.stop()
+
+
+def _stages(settings: Settings) -> Iterator[tuple[str, Sequence[str]]]:
+    """(group, topics) one after the other: what lies in the topics then must be passed by the group."""
+    (workers, inputs), (sinks, rows) = watched_groups(settings).items()
+    topics = settings.topics
+    yield workers, topics.sources
+    forwarded = [topic for topic in inputs if topic not in topics.sources]
+    for _ in range(FORWARDED_HOPS):
+        yield workers, forwarded
+    yield sinks, rows
 
 
 class _Passing:

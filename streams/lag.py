@@ -13,7 +13,12 @@ from typing import Any, Final, NamedTuple, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    KafkaError,
+    NotCoordinatorForGroupError,
+)
 
 from streams.rows_reader import RowsReader
 from streams.settings import Settings
@@ -21,6 +26,12 @@ from streams.settings import Settings
 NEVER_COMMITTED: Final = -1
 MEASURE_TIMEOUT_S: Final = 10.0
 CLOSE_TIMEOUT_S: Final = 5.0
+COORDINATOR_WAIT_S: Final = 0.1
+COORDINATOR_ERRORS: Final = (
+    GroupCoordinatorNotAvailableError,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+)
 # Of each unread partition one batch is fetched and one record looked at; the broker sends a larger first batch too.
 FETCH_BYTES: Final = 65_536
 FETCH_WAIT_MS: Final = 100
@@ -74,9 +85,9 @@ class GroupLag(NamedTuple):
 
 
 def watched_groups(settings: Settings) -> dict[str, tuple[str, ...]]:
-    """Consumer group -> its topics: the workers' on the sources, the sinks' on rows and dead letters."""
+    """Consumer group -> its topics: the workers' on what they take in, the sinks' on rows and dead letters."""
     reader = RowsReader(settings)
-    return {settings.application: settings.topics.sources, reader.group: reader.topics}
+    return {settings.application: settings.topics.inputs, reader.group: reader.topics}
 
 
 class LagReader:
@@ -154,7 +165,7 @@ class LagReader:
                 return [await self._measure(group) for group in self._groups]
         except TimeoutError:
             raise LagError(
-                f"{self._settings.kafka.bootstrap}: no answer about the topics' ends within {MEASURE_TIMEOUT_S:.0f} s;"
+                f"{self._settings.kafka.bootstrap}: no answer about groups and topics within {MEASURE_TIMEOUT_S:.0f} s;"
                 " is the broker up, and does `shopmeter topics check` find every topic?"
             ) from None
         except KafkaError as error:
@@ -178,17 +189,21 @@ class LagReader:
         return GroupLag(group, tuple(lag._replace(oldest_ms=oldest.get(tp)) for tp, lag in lags.items()))
 
     async def committed(self, group: str) -> dict[TopicPartition, int]:
-        """The group's committed offset of each of its partitions, -1 for none. Raises KafkaError or LagError."""
+        """The group's committed offset of each of its partitions, -1 for none.
+
+        Waits for a coordinator that is not ready (a broker that has just started); bound it with a timeout.
+        """
         partitions = self._groups[group]
-        found = await self._admin.list_consumer_group_offsets(group, partitions=partitions)
-        # A coordinator that is still loading answers with an error for the group and no partitions, and the client
-        # passes that on as "nothing committed".
-        if missing := [tp for tp in partitions if tp not in found]:
-            raise LagError(
-                f"group {group}: the broker named no offset for {missing[0].topic}/{missing[0].partition};"
-                " its coordinator is not ready, ask again"
-            )
-        return {tp: found[tp].offset for tp in partitions}
+        while True:
+            try:
+                found = await self._admin.list_consumer_group_offsets(group, partitions=partitions)
+                # A coordinator that still loads answers with an error for the group and no partitions, and the client
+                # passes that on as "nothing committed".
+                if all(tp in found for tp in partitions):
+                    return {tp: found[tp].offset for tp in partitions}
+            except COORDINATOR_ERRORS:
+                pass
+            await asyncio.sleep(COORDINATOR_WAIT_S)
 
     async def first_records(
         self, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]

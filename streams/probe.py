@@ -69,7 +69,7 @@ async def _measure_for_ever(settings: Settings, signals: ProbeSignals, interval_
                     told = ""
                     await asyncio.sleep(interval_s)
         except (KafkaError, LagError) as error:
-            reason = str(error) or repr(error)
+            reason = str(error) if isinstance(error, LagError) else f"{settings.kafka.bootstrap}: {error}"
             if reason != told:  # a broker that is away for an hour is one line
                 log.warning("lag is unknown: %s", reason)
                 told = reason
