@@ -37,7 +37,7 @@ LABELS: Final[Mapping[str, str]] = {
     "topic": "Kafka topic; short (`impression`) in our own signals, full (`shop.impression`) in the probe's",
     "partition": "partition number",
     "table": "table of ClickHouse",
-    "bucket": "what became of a record: accepted, duplicate, test_traffic, dead_letter, too_late",
+    "bucket": "what became of a record: accepted, duplicate, test_traffic, dead_letter, too_late, forwarded",
     "reason": "why a record is not counted, of the closed list of reasons; empty for what is",
     "code": "error code of ClickHouse; 0 when no answer came",
     "generation": "generation of Python's garbage collector",
@@ -94,7 +94,7 @@ _DECLARED: Final = (
     # worker: records in
     Signal("shopmeter_read_records_total", _C, "records", _WORKER, "Records processed.", ("topic",)),
     Signal("shopmeter_records_total", _C, "records", _WORKER,
-           "Committed records by what became of them; each is in one bucket. Their sum is what was read.",
+           "Committed records by what became of them; each is in one bucket, and a forwarded one again where it lands.",
            ("topic", "bucket", "reason")),
     Signal("shopmeter_unread_expired_records_total", _C, "records", _WORKER,
            "Records that retention deleted before they were read: lost. Must stay 0.", ("topic",)),

@@ -15,13 +15,13 @@ from typing import Final
 from schemas.reasons import Reason
 from schemas.tables import ROWS_TABLES, TABLES
 from schemas.telemetry import MAX_PARTITION_SERIES, PREFIX, SIGNALS, Role
-from schemas.topics import SOURCES
+from schemas.topics import INPUTS
 from streams.lag import GroupLag
 from streams.signals import PartitionGauges, Signals
 
 # What a processor calls it; milliseconds there, seconds here.
 _WATERMARK: Final = "watermark_ms"
-_BUCKETS: Final = ("accepted", "duplicate", "test_traffic")
+_BUCKETS: Final = ("accepted", "duplicate", "test_traffic", "forwarded")
 
 log = logging.getLogger("shopmeter.telemetry")
 
@@ -37,7 +37,7 @@ class WorkerSignals(Signals):
         if state_dir is not None:
             self.of("shopmeter_state_bytes").set_function(lambda: _size(state_dir))
         # A series that begins above 0 has no increase for Prometheus: the first dead letter would raise no alert.
-        for topic in SOURCES:
+        for topic in INPUTS:
             self.of("shopmeter_read_records_total", topic)
             self.of("shopmeter_unread_expired_records_total", topic)
             for bucket in _BUCKETS:
