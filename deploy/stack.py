@@ -49,6 +49,10 @@ Done = Callable[[str, str, float], None]
 """(step, what came of it, seconds)."""
 
 
+def _quiet(*_: object) -> None:
+    """For callers that show nothing."""
+
+
 @dataclass(frozen=True)
 class Ports:
     """Where each part listens on loopback; `worker` is the first worker's, the others follow."""
@@ -135,10 +139,13 @@ class Stack:
 
     # ── starting ────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def start(
-        self, supervisor: Supervisor, *, say: Say = lambda *_: None, done: Done = lambda *_: None
-    ) -> None:
-        """Start everything in order, side by side where nothing waits for the other; return when all is ready.
+    async def start(self, supervisor: Supervisor, *, say: Say = _quiet, done: Done = _quiet) -> None:
+        """Start everything and return when all is ready: `start_servers`, then `start_processes`."""
+        await self.start_servers(supervisor, say=say, done=done)
+        await self.start_processes(supervisor, done=done)
+
+    async def start_servers(self, supervisor: Supervisor, *, say: Say = _quiet, done: Done = _quiet) -> None:
+        """Kafka with its topics and ClickHouse with its schema, side by side.
 
         Raises LocalStackError, StoresError, TopicsError, MigrationFailed.
         """
@@ -146,6 +153,9 @@ class Stack:
         write_default_stores(self.settings)
         stores = load_stores(self.settings)
         await _together(self._kafka(supervisor, say, done), self._clickhouse(supervisor, stores, done))
+
+    async def start_processes(self, supervisor: Supervisor, *, done: Done = _quiet) -> None:
+        """Workers, sink and probe, on servers that are up. Raises LocalStackError."""
         parts = [self._started(supervisor, service, step, done) for step, service in self._processes()]
         await _together(*parts)
 

@@ -1,5 +1,6 @@
 """The list of commands, and the one place where expected errors become a line and an exit code."""
 
+import logging
 import os
 import sys
 from typing import Any, Final
@@ -32,6 +33,8 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command. Exits as `ExitCode` says."""
+        # Libraries log what they are about to raise; the line below says it once, and how to mend it.
+        logging.getLogger().addHandler(logging.NullHandler())
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

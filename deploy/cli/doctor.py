@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from deploy.cli.found import Here, here
+from deploy.cli.found import Here, here, names_no_servers
 from deploy.cli.query import reader_address
 from deploy.local import ports
 from deploy.local.errors import LocalStackError
@@ -40,7 +40,7 @@ async def examine(data: Path | None, *, free_bytes: int) -> list[Check]:
     """Every check, in the order in which things depend on each other. Never raises for what it looks for."""
     checks = [python()]
     try:
-        found = here(data)
+        found = here(data, starting=True)
     except SettingsError as error:
         checks.append(
             Check("Settings", "broken", str(error), "mend the variable or shopmeter.toml named there")
@@ -214,13 +214,12 @@ async def _looked_at(name: str, found: Here, look: Look) -> Check:
     from aiokafka.errors import KafkaError
 
     from deploy.query import QueryRefused, Unreachable
-    from streams.settings import Settings
     from streams.topics import TopicsError
 
-    plain = Settings.model_construct()
     chosen = found.settings
-    left_open = (chosen.kafka, chosen.clickhouse) == (plain.kafka, plain.clickhouse)
-    if found.stack is None and left_open:
+    if found.stack is not None and not found.stack.urls:
+        return Check(name, "note", f"not looked at: the stack (pid {found.stack.pid}) is still starting")
+    if found.stack is None and names_no_servers(chosen):
         return Check(name, "note", "not looked at: no stack runs here, and the settings name none")
     try:
         return await asyncio.wait_for(look(found), KAFKA_SECONDS)
@@ -248,16 +247,18 @@ async def topics(found: Here) -> Check:
 
 async def schema(found: Here) -> Check:
     """The tables are there, in this version."""
+    from clickhouse_migrations.defaults import MIGRATIONS_TABLE
+
     from deploy.query import rows
     from sinks.migrate import DIRECTORY
 
-    sql = "SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = 'db_migrations'"
+    sql = f"SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = '{MIGRATIONS_TABLE}'"
     address = reader_address(found)
-    there = await asyncio.to_thread(rows, address, sql)
     files = sorted(path.name for path in DIRECTORY.glob("*.sql"))
     applied = 0
-    if int(there[0][0]):
-        applied = int((await asyncio.to_thread(rows, address, "SELECT count() FROM db_migrations"))[0][0])
+    if int((await asyncio.to_thread(rows, address, sql))[0][0]):
+        sql = f"SELECT uniqExact(version) FROM {MIGRATIONS_TABLE}"
+        applied = int((await asyncio.to_thread(rows, address, sql))[0][0])
     if applied < len(files):
         return Check(
             "ClickHouse",

@@ -40,15 +40,20 @@ class _WeakArguments(Settings):
         return env_settings, TomlConfigSettingsSource(settings_cls, file), init_settings
 
 
-def here(data: Path | None = None, **overrides: Any) -> Here:
+def here(data: Path | None = None, *, starting: bool = False, **overrides: Any) -> Here:
     """The installation of this directory. `data`: another data directory; `overrides` win over everything.
 
-    Raises SettingsError.
+    Raises SettingsError, and CommandError while the stack is still starting, unless `starting` is fine.
     """
     if data is not None:
         overrides["data_dir"] = data
     settings = load_settings(**overrides)
     stack = running(settings.data_dir)
+    if stack is not None and not stack.urls and not starting and names_no_servers(settings):
+        raise CommandError(
+            f"the stack in {settings.data_dir} (pid {stack.pid}) is still starting; try again when it says it is up",
+            ExitCode.PREREQUISITE,
+        )
     found: dict[str, Any] = {}
     if stack is not None and "kafka" in stack.urls:
         found = {
@@ -63,6 +68,12 @@ def here(data: Path | None = None, **overrides: Any) -> Here:
         if section != "data_dir":
             changes[section] = getattr(settings, section).model_copy(update=values)
     return Here(settings.model_copy(update=changes), stack)
+
+
+def names_no_servers(settings: Settings) -> bool:
+    """Whether the settings leave open where Kafka and ClickHouse are."""
+    fields = Settings.model_fields
+    return (settings.kafka, settings.clickhouse) == (fields["kafka"].default, fields["clickhouse"].default)
 
 
 def _stores_file(settings: Settings, data: Path) -> Path:

@@ -41,7 +41,7 @@ def worker(
         key: value for key, value in (("instance", instance), ("http_port", port)) if value is not None
     }
     settings = here(data, worker=changes).settings
-    factory = make_factory(load_stores(settings))
+    factory = make_factory(load_stores(settings), partitions=settings.partitions)
     on_disk = settings.worker.state_backend == "rocksdb"
     signals = WorkerSignals(settings.partitions, state_dir=settings.state_dir if on_disk else None)
     code = run_worker(
@@ -106,7 +106,7 @@ def probe(port: Port = 0, data: Data = None) -> None:
 
 def _log_to_stderr() -> None:
     """Text lines to stderr; a supervisor or a container keeps them."""
-    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, stream=sys.stderr)
+    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, stream=sys.stderr, force=True)
     # Their INFO tells each fetch, rebalance step and client start: our own lines would be lost among them.
     for library in ("aiokafka", "faust", "mode", "kafka"):
         logging.getLogger(library).setLevel(logging.WARNING)

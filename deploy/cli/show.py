@@ -3,11 +3,13 @@
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from deploy.local.service import ServiceEvent
     from deploy.stack import Urls
+
+LOG_SECONDS: Final = 5.0
 
 
 class Steps:
@@ -18,7 +20,7 @@ class Steps:
 
         self._console: Any = Console(highlight=False, soft_wrap=True)
         self._status: Any = None
-        self._began = time.monotonic()
+        self._began = self._said = time.monotonic()
 
     def title(self, text: str) -> None:
         """The first line."""
@@ -27,7 +29,10 @@ class Steps:
     def say(self, step: str, text: str) -> None:
         """Something long is under way."""
         if not self._console.is_terminal:
-            print(f" … {step}: {text}", flush=True)
+            # A log wants to know that it goes on, not each step of it.
+            if time.monotonic() - self._said >= LOG_SECONDS:
+                self._said = time.monotonic()
+                print(f" … {step}: {text}", flush=True)
             return
         if self._status is None:
             self._status = self._console.status("")
