@@ -18,30 +18,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from deploy.local import ports as local_ports
-from deploy.local.errors import LocalStackError
 from deploy.local.jars import KAFKA_VERSION
 from deploy.local.java import find_java
 from deploy.local.kafka import KafkaBroker
 from deploy.local.service import Service
 from deploy.local.supervisor import Supervisor
+from deploy.prepare import answers_ok, make_schema, make_topics, stores_file_of, write_default_stores
 from streams.settings import Settings, load_settings, load_stores
 
 READY_SECONDS: Final = 60.0
 # A worker that finds a broken epoch of its predecessor waits until the broker has given up on it (10 s).
 WORKER_READY_SECONDS: Final = 90.0
 STOP_SECONDS: Final = 12.0  # the engine has 8 s for its last commit, the sink 10 s for its last insert
-ANSWER_SECONDS: Final = 5.0
-
-DEFAULT_STORES: Final = """\
-# The stores (tenants) of this directory, made because the project had no stores.toml. Put one into the
-# working directory to have stores of your own; `shopmeter doctor` reads it.
-version = 1
-
-[stores.acme]
-name = "Acme"
-zone = "Europe/Madrid"
-currency = "EUR"
-"""
 
 Say = Callable[[str, str], None]
 """(step, what goes on in it): for long work, such as fetching jars."""
@@ -93,10 +81,6 @@ class Urls:
             "sql": self.reader,
             **{f"{name} metrics": url for name, url in self.metrics.items()},
         }
-
-
-class StackError(LocalStackError):
-    """The stack cannot be started as it was asked for; the message says what to change."""
 
 
 class Stack:
@@ -168,7 +152,7 @@ class Stack:
         await supervisor.start(service)
         done("Kafka", f"{KAFKA_VERSION} on {self.broker.bootstrap}", time.monotonic() - clock)
         clock = time.monotonic()
-        detail = await create_all_topics(self.settings)
+        detail = await make_topics(self.settings)
         done("Topics", detail, time.monotonic() - clock)
 
     async def _clickhouse(self, supervisor: Supervisor, stores: Mapping[str, Any], done: Done) -> None:
@@ -176,7 +160,7 @@ class Stack:
         await supervisor.start(self._clickhouse_service())
         done("ClickHouse", f"embedded engine on {self.urls.clickhouse}", time.monotonic() - clock)
         clock = time.monotonic()
-        done("Schema", await asyncio.to_thread(_migrate, self.settings, stores), time.monotonic() - clock)
+        done("Schema", await asyncio.to_thread(make_schema, self.settings, stores), time.monotonic() - clock)
 
     async def _started(self, supervisor: Supervisor, service: Service, step: str, done: Done) -> None:
         clock = time.monotonic()
@@ -288,60 +272,6 @@ class Stack:
             data_dir=self.data,
             stores_file=stores_file,
         )
-
-
-def stores_file_of(settings: Settings, data: Path) -> Path:
-    """The project's `stores.toml` if there is one (or one is named), else the one of the data directory; absolute."""
-    named = settings.stores_file
-    if named.exists() or named != Settings.model_fields["stores_file"].default:
-        return named.absolute()
-    return data.absolute() / "stores.toml"
-
-
-def write_default_stores(settings: Settings) -> None:
-    """Give a fresh data directory a `stores.toml` with one store, `acme`; one that is there stays as it is."""
-    path = settings.stores_file
-    if path == settings.data_dir / "stores.toml" and not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.write_text(DEFAULT_STORES, encoding="utf-8")
-
-
-async def create_all_topics(settings: Settings) -> str:
-    """Make what is missing; how many there are. StackError if one is not as it must be."""
-    # Imported late, like the migration: the broker starts while Python is still reading libraries.
-    from schemas.tables import ROWS_TABLES
-    from streams.topics import create_topics
-
-    report = await create_topics(settings, ROWS_TABLES)
-    if report.problems:
-        raise StackError("topics: " + "; ".join(str(problem) for problem in report.problems))
-    made = f", {len(report.created)} made" if report.created else ""
-    count = len(report.created) + len(report.existing)
-    return f"{count} ready, {settings.partitions} partitions each, keyed by store and person{made}"
-
-
-def _migrate(settings: Settings, stores: Mapping[str, Any]) -> str:
-    from sinks.migrate import migrate
-    from streams.sink import address_of
-
-    migrated = migrate(address_of(settings), stores)
-    applied = f"{len(migrated.applied)} migrations applied" if migrated.applied else "up to date"
-    return f"{applied}; stores: {', '.join(sorted(stores))}"
-
-
-async def answers_ok(port: int, path: str) -> bool:
-    """Whether a server on loopback answers GET `path` with 200 right now."""
-    try:
-        async with asyncio.timeout(ANSWER_SECONDS):
-            reader, writer = await asyncio.open_connection(local_ports.LOOPBACK, port)
-            try:
-                writer.write(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
-                status = await reader.readline()
-            finally:
-                writer.close()
-    except (OSError, TimeoutError):
-        return False
-    return status.split()[1:2] == [b"200"]
 
 
 async def _together(*works: Awaitable[None]) -> None:

@@ -15,7 +15,8 @@ from deploy.cli.query import reader_address
 from deploy.local import ports
 from deploy.local.errors import LocalStackError
 from deploy.local.java import find_java
-from deploy.stack import Ports, stores_file_of
+from deploy.prepare import stores_file_of
+from deploy.stack import Ports
 from schemas.stores import StoresError
 from streams.settings import SettingsError, load_stores
 

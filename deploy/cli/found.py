@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, TomlConf
 
 from deploy.cli.exits import CommandError, ExitCode
 from deploy.local.lock import LockHolder, read_holder
-from deploy.stack import stores_file_of
+from deploy.prepare import stores_file_of
 from streams.settings import CONFIG_VARIABLE, DEFAULT_CONFIG, Settings, load_settings
 
 
