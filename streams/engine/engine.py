@@ -92,11 +92,11 @@ class Engine:
 
     # --- what the consumer asks -------------------------------------------------------------------------------
 
-    def wanted(self) -> tuple[int, frozenset[TopicPartition]]:
-        """The current assignment's number, and the topic-partitions to take chunks of now."""
+    def wanted(self) -> tuple[int, dict[TopicPartition, int]]:
+        """The current assignment's number, and the topic-partitions to take chunks of now: at most how many records."""
         now = time.monotonic()
         topics = self.options.topics
-        wanted: set[TopicPartition] = set()
+        wanted: dict[TopicPartition, int] = {}
         for number, partition in self._live.items():
             held = partition.held_back(now)
             if held != self._held.get(number, frozenset()):
@@ -104,8 +104,8 @@ class Engine:
                 self.telemetry.on_aligned(number, len(held))
             for name, topic in zip(partition.topics, topics.inputs, strict=True):
                 if name not in held:
-                    wanted.add(TopicPartition(topic, number))
-        return self._assignment, frozenset(wanted)
+                    wanted[TopicPartition(topic, number)] = partition.chunk_size(name)
+        return self._assignment, wanted
 
     def note_ends(self, assignment: int, ends: Mapping[TopicPartition, End]) -> None:
         """What fetch responses said about the ends of topics, once a turn."""

@@ -84,8 +84,8 @@ class ChunkThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         opened: bool = await self.call_thread(self._open, offsets, assignment)
         return opened
 
-    async def take(self, wanted: frozenset[TopicPartition], assignment: int, timeout: float) -> Taken:
-        """Chunks of the wanted topic-partitions, or none after `timeout` seconds."""
+    async def take(self, wanted: Mapping[TopicPartition, int], assignment: int, timeout: float) -> Taken:
+        """Chunks of the wanted topic-partitions, each of at most so many records; none after `timeout` seconds."""
         taken: Taken = await self.call_thread(self._take, wanted, assignment, timeout)
         return taken
 
@@ -105,7 +105,7 @@ class ChunkThread(AIOKafkaConsumerThread):  # type: ignore[misc]
             self._opened[tp] = _Opened(owner, assignment)
         return True
 
-    async def _take(self, wanted: frozenset[TopicPartition], assignment: int, timeout: float) -> Taken:
+    async def _take(self, wanted: Mapping[TopicPartition, int], assignment: int, timeout: float) -> Taken:
         consumer = self._ensure_consumer()
         fetcher = consumer._fetcher
         if consumer._closed or fetcher is None or fetcher._closed:
@@ -122,7 +122,7 @@ class ChunkThread(AIOKafkaConsumerThread):  # type: ignore[misc]
                 chunks = self._drain(fetcher, wanted, assignment)
         return Taken(chunks, self._ends())
 
-    def _drain(self, fetcher: Any, wanted: frozenset[TopicPartition], assignment: int) -> list[Chunk]:
+    def _drain(self, fetcher: Any, wanted: Mapping[TopicPartition, int], assignment: int) -> list[Chunk]:
         """Up to CHUNKS_A_CALL chunks of what is fetched, one after the other of all topic-partitions."""
         chunks: list[Chunk] = []
         owner = self._current_assignment()
@@ -139,14 +139,16 @@ class ChunkThread(AIOKafkaConsumerThread):  # type: ignore[misc]
                 or opened.assignment != assignment
             ):
                 continue
-            chunk = self._chunk(fetcher, tp, owner.state_value(tp), assignment)
+            chunk = self._chunk(fetcher, tp, owner.state_value(tp), assignment, wanted[tp])
             if chunk is not None:
                 chunks.append(chunk)
                 if len(chunks) == CHUNKS_A_CALL:
                     break
         return chunks
 
-    def _chunk(self, fetcher: Any, tp: TopicPartition, state: Any, assignment: int) -> Chunk | None:
+    def _chunk(
+        self, fetcher: Any, tp: TopicPartition, state: Any, assignment: int, size: int
+    ) -> Chunk | None:
         result = fetcher._records[tp]
         if not hasattr(result, "getall"):  # a FetchError: too large a record, no right to read
             del fetcher._records[tp]
@@ -156,7 +158,7 @@ class ChunkThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         if result.has_more():
             # aiokafka wraps each record once more; the decoded record has all that a processor reads.
             result._partition_records._consumer_record = _as_it_is
-        records = result.getall(self.options.chunk_max_records)
+        records = result.getall(size)
         if result.has_more():
             fetcher._records.move_to_end(tp)
         else:

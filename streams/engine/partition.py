@@ -5,7 +5,7 @@ Synchronous. What is processed and what may be committed change in the same step
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from schemas.epoch import PartitionProcessor
 from schemas.topics import FORWARDED, INPUTS
@@ -15,6 +15,11 @@ from streams.engine.epochs import Cut
 from streams.engine.fetching import seconds
 from streams.engine.options import EngineOptions
 from streams.engine.state import StateStore
+
+# A chunk may span so many times what alignment lets a topic be ahead: a smaller one costs more than it saves.
+ALIGNMENTS_A_CHUNK: Final = 6
+FIRST_CHUNK_RECORDS: Final = 100
+LEAST_CHUNK_RECORDS: Final = 20
 
 
 class Partition:
@@ -39,6 +44,7 @@ class Partition:
         self.ends = TopicEnds(INPUTS, idle_after=seconds(options.idle_after_ms))
         self._options = options
         self._epoch_number = store.meta.number if store.meta else 0
+        self._sizes: dict[str, int] = {}
         self._first_chunk_at: float | None = None
         self._idle: frozenset[str] = frozenset()
         self._flushed_at = time.monotonic()
@@ -50,10 +56,33 @@ class Partition:
         self.positions.check(chunk)
         if chunk.records:
             self.processor.observe(now_ms=now_ms, idle=self.ends.idle())
+            before = self.processor.topic_times().get(chunk.topic)
             self.processor.process(chunk.topic, chunk.records)
+            self._size_next(chunk, before)
             if self._first_chunk_at is None:
                 self._first_chunk_at = time.monotonic()
         self.positions.finish(chunk)
+
+    def chunk_size(self, topic: str) -> int:
+        """How many records the next chunk of a topic (short) may have."""
+        return self._sizes.get(topic, FIRST_CHUNK_RECORDS)
+
+    def _size_next(self, chunk: Chunk, before: int | None) -> None:
+        """Let the next chunk of the topic span about as much event time as alignment bears.
+
+        A thin topic's backlog of weeks fits into one chunk. Taken at once, its events would be applied long before
+        those of the other topics that they belong to, and looked at again with each of these.
+        """
+        times = self.processor.topic_times()
+        size, taken = self.chunk_size(chunk.topic), len(chunk.records)
+        after = times.get(chunk.topic)
+        span = after - before if after is not None and before is not None else 0
+        bound = ALIGNMENTS_A_CHUNK * self._options.alignment_ms
+        if span > bound:
+            size = max(LEAST_CHUNK_RECORDS, taken * bound // span)
+        elif taken >= size:
+            size *= 2
+        self._sizes[chunk.topic] = min(size, self._options.chunk_max_records)
 
     @property
     def pending(self) -> int:

@@ -63,7 +63,7 @@ class ChunkConsumer(Consumer):  # type: ignore[misc]
         # A copy: Faust's own set changes while the consumer thread reads it, and an empty one would mean "all".
         active = frozenset(self._get_active_partitions())
         assignment, wanted = self.engine.wanted()
-        wanted &= active
+        wanted = {tp: size for tp, size in wanted.items() if tp in active}
         if not wanted or self.should_stop:
             await asyncio.sleep(NOTHING_WANTED_SECONDS)
             return

@@ -113,6 +113,9 @@ class TinyProcessor:
         self.records = 0
         self.expires_day = 0
         self.expire_before_day = 0
+        self.times: dict[str, int] = {}
+        self.advance: dict[str, int] = {}
+        """How far the event time of a topic goes with the next chunk."""
 
     def observe(self, *, now_ms: int, idle: frozenset[str]) -> None: ...
 
@@ -123,6 +126,8 @@ class TinyProcessor:
             before = self.counts_.get(record.key) or int(self.state.get(record.key) or b"0")
             self.counts_[record.key] = before + 1
             self.records += 1
+        if topic in self.advance:
+            self.times = {**self.times, topic: self.times[topic] + self.advance.pop(topic)}
 
     def flush(self) -> Epoch | None:
         if not self.counts_:
@@ -140,7 +145,7 @@ class TinyProcessor:
         return self.records * self.size
 
     def topic_times(self) -> Mapping[str, int]:
-        return {}
+        return self.times
 
     def counts(self) -> Mapping[tuple[str, str, str], int]:
         return {}

@@ -93,7 +93,7 @@ async def test_nothing_is_wanted_before_the_state_is_complete() -> None:
     bench.restore_gate = asyncio.Event()
     bench.assign(0)
     await until(lambda: "restore" in bench.log)
-    assert bench.engine.wanted()[1] == set()
+    assert bench.engine.wanted()[1] == {}
     await bench.engine.take(bench.chunk(0))
     assert bench.source.opened == {}
     bench.restore_gate.set()
@@ -235,7 +235,7 @@ async def test_after_shutdown_nothing_is_taken_or_assigned() -> None:
     await bench.engine.shutdown()
     await bench.engine.take(late)
     bench.assign(0)
-    assert bench.engine.wanted()[1] == set()
+    assert bench.engine.wanted()[1] == {}
     assert closed == [True]
     assert bench.producers[0].offsets[TopicPartition("t.cart", 0)] == 1
 
@@ -257,3 +257,20 @@ def test_reading_goes_on_from_the_state_and_says_what_retention_took_away() -> N
     assert unread == {"click": 3}
     with pytest.raises(BrokenAssumption, match=r"order/0.*made anew"):
         starting_offsets(0, {"order": 6}, begins, ends)
+
+
+async def test_the_next_chunk_of_a_thin_topic_is_cut_to_the_time_that_alignment_bears() -> None:
+    bench = Bench(alignment_ms=1_000)
+    await bench.ready(0)
+    cart, click = TopicPartition("t.cart", 0), TopicPartition("t.click", 0)
+    processor = bench.processors[0]
+    size = bench.engine.wanted()[1][cart]
+    processor.times = {"cart": 10_000}
+    await bench.engine.take(bench.chunk(0, size))
+    assert (
+        bench.engine.wanted()[1][cart] == 2 * size
+    )  # full, and nothing is known of its span: more next time
+    processor.advance = {"cart": 60_000}  # a minute in one chunk, where six seconds are allowed
+    await bench.engine.take(bench.chunk(size, 2 * size))
+    assert bench.engine.wanted()[1][cart] == max(20, 2 * size // 10)
+    assert bench.engine.wanted()[1][click] == size

@@ -2,7 +2,7 @@
 
 import gc
 
-from streams.engine.collector import OLD, YOUNG, Collector
+from streams.engine.collector import OLD, YOUNG, YOUNG_EVERY_SECONDS, Collector
 from streams.engine.watchdog import Watchdog
 from tests.streams.engine.kit import Exits
 
@@ -41,13 +41,13 @@ def test_a_loop_that_does_not_turn_a_process_that_stood_still_and_a_stuck_engine
     assert dog.look() == "partition 3"
 
 
-def test_young_objects_are_collected_every_second_and_all_of_them_now_and_then() -> None:
+def test_young_objects_are_collected_every_few_seconds_and_all_of_them_now_and_then() -> None:
     clock = Clock()
     told: list[int] = []
     collector = Collector(lambda generation, seconds: told.append(generation), clock)
     collector.between()
     assert told == []
-    clock.now += 1.0
+    clock.now += YOUNG_EVERY_SECONDS
     collector.between()
     collector.between()
     assert told == [YOUNG]
