@@ -262,15 +262,12 @@ def test_reading_goes_on_from_the_state_and_says_what_retention_took_away() -> N
 async def test_the_next_chunk_of_a_thin_topic_is_cut_to_the_time_that_alignment_bears() -> None:
     bench = Bench(alignment_ms=1_000)
     await bench.ready(0)
-    cart, click = TopicPartition("t.cart", 0), TopicPartition("t.click", 0)
-    processor = bench.processors[0]
-    size = bench.engine.wanted()[1][cart]
+    processor, partition = bench.processors[0], bench.engine._live[0]
+    size = partition.chunk_size("cart")
     processor.times = {"cart": 10_000}
     await bench.engine.take(bench.chunk(0, size))
-    assert (
-        bench.engine.wanted()[1][cart] == 2 * size
-    )  # full, and nothing is known of its span: more next time
+    assert partition.chunk_size("cart") == 2 * size  # it was full, and nothing is known of its span
     processor.advance = {"cart": 60_000}  # a minute in one chunk, where six seconds are allowed
     await bench.engine.take(bench.chunk(size, 2 * size))
-    assert bench.engine.wanted()[1][cart] == max(20, 2 * size // 10)
-    assert bench.engine.wanted()[1][click] == size
+    assert partition.chunk_size("cart") == max(20, 2 * size // 10)
+    assert partition.chunk_size("click") == size
