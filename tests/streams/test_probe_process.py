@@ -26,7 +26,7 @@ pytestmark = pytest.mark.kafka
 
 SECONDS = "kafka_consumergroup_group_max_lag_seconds"
 RECORDS = "kafka_consumergroup_lag_sum"
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 async def scrape(endpoint: Endpoint, group: str) -> dict[str, float]:
