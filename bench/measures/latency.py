@@ -1,0 +1,65 @@
+"""Figure 7: from producing an event to its row being readable, under a steady load."""
+
+import asyncio
+from typing import Any
+
+from bench.plan import Figure, Outcome, Plan
+from bench.stack import Stack
+from bench.tasks import ProbeTask, TrafficTask
+from schemas.stores import Store
+
+PREFIX = "live."
+QUIET_S = 2.0
+
+
+async def latency(stack: Stack, plan: Plan, outcome: Outcome, stores: dict[str, Store]) -> None:
+    """Worker, sink and ClickHouse on topics of their own, live traffic, and probes of one event and one row each."""
+    settings = stack.settings("live", prefix=PREFIX, partitions=plan.partitions, database="live")
+    await stack.make_topics(settings)
+    await stack.make_database(settings, stores)
+    place: dict[str, Any] = {
+        "bootstrap": stack.bootstrap,
+        "prefix": PREFIX,
+        "partitions": plan.partitions,
+    }
+    whole_s = plan.latency_warm_up_s + plan.latency_s + QUIET_S
+    service, result = stack.begin_peer_service(
+        "traffic", TrafficTask(people=plan.people, rate=plan.latency_rate, seconds=whole_s, **place)
+    )
+    sink, sink_account = await stack.start_process("sink", settings)
+    worker, account = await stack.start_process("worker", settings)
+    await stack.supervisor.start(service)
+    while not result.with_suffix(".sending").exists():
+        stack.supervisor.pid(service.name)  # raises when it has ended
+        await asyncio.sleep(0.02)
+    before = {name: stack.usage(name).cpu_s for name in (worker, sink, "clickhouse", "kafka")}
+    probes = await stack.run_peer(
+        "probes",
+        ProbeTask(
+            url=stack.url,
+            database="live",
+            rate=plan.probes_a_second,
+            warm_up_s=plan.latency_warm_up_s,
+            seconds=plan.latency_s,
+            **place,
+        ),
+    )
+    after = {name: stack.usage(name).cpu_s for name in before}
+    traffic = await stack.finish_peer(service, result)
+    await stack.stop_process(worker, account)
+    await stack.stop_process(sink, sink_account)
+    rate = traffic.events / traffic.seconds
+    how = (
+        f"{probes.events} probe events over {plan.latency_s:.0f} s beside {rate:,.0f} events/s, from before the send"
+        f" until a query polled every 50 ms shows the row (query p50 {probes.detail['query_p50_s'] * 1000:.0f} ms); the"
+        f" traffic was at most {traffic.detail['behind_s'] * 1000:.0f} ms behind its pace"
+    )
+    for name, goal in (("p50", ""), ("p99", "<= 2 s"), ("max", "")):
+        figure = Figure(
+            name=f"produce to visible, {name}", value=probes.detail[f"{name}_s"], unit="s", goal=goal, how=how
+        )
+        outcome.figures.append(figure)
+    cores = {name.partition("-")[0]: (after[name] - before[name]) / probes.seconds for name in before}
+    outcome.detail["latency"] = {
+        "probes": probes.detail, "traffic": traffic.detail, "events_per_s": rate, "cores_used": cores,
+    }  # fmt: skip
