@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import prometheus_client as prometheus
 
-from schemas.telemetry import MAX_PARTITION_SERIES, Kind, Role, Signal, signals_of
+from schemas.telemetry import MAX_PARTITION_SERIES, SIGNALS, Kind, Role, Signal, signals_of
 
 ALL_PARTITIONS: Final = "all"
 DISTRIBUTION: Final = "shopmeter"
@@ -30,6 +30,7 @@ class Signals:
         self.role = role
         self.registry = prometheus.CollectorRegistry()
         self._metrics = {signal.name: _metric(signal, self.registry) for signal in signals_of(role)}
+        self._kept: dict[tuple[str, ...], Any] = {}
         prometheus.ProcessCollector(registry=self.registry)
         prometheus.PlatformCollector(registry=self.registry)
         self._readiness = Readiness(False, starting)
@@ -47,13 +48,19 @@ class Signals:
 
     def of(self, name: str, *labels: str) -> Any:
         """The series. KeyError for a name that is not in `schemas.telemetry`, or not of this role."""
-        metric = self._metrics[name]
-        return metric.labels(*labels) if labels else metric
+        found = self._kept.get((name, *labels))
+        if found is None:
+            metric = self._metrics[name]
+            found = metric.labels(*labels) if labels else metric
+            # The client's own look-up locks and costs as much as a record. Gauges are not kept: theirs may be removed.
+            if SIGNALS[name].kind is not Kind.GAUGE:
+                self._kept[(name, *labels)] = found
+        return found
 
     def clear(self, prefix: str) -> None:
-        """Drop every series of the signals whose names begin so."""
+        """Drop every series of the gauges whose names begin so."""
         for name, metric in self._metrics.items():
-            if name.startswith(prefix):
+            if name.startswith(prefix) and SIGNALS[name].kind is Kind.GAUGE:
                 metric.clear()
 
     def value(self, name: str, *labels: str) -> float | None:
