@@ -55,9 +55,9 @@ from schemas.reasons import Reason, Rejected
 from schemas.stores import Store, fingerprint
 from schemas.topics import DAY_MS, FORWARDED, FUTURE_BOUND_MS, SOURCES
 
-PEOPLE_IN_MEMORY: Final = 2_000  # a generation of them, a partition
-ORDERS_IN_MEMORY: Final = 2_000
-HOMES_IN_MEMORY: Final = 100_000
+PEOPLE_IN_MEMORY: Final = 1_500  # a generation of them, a partition
+ORDERS_IN_MEMORY: Final = 500
+HOMES_IN_MEMORY: Final = 20_000
 
 
 def make_factory(stores: Mapping[str, Store], *, partitions: int) -> ProcessorFactory:

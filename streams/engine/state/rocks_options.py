@@ -7,9 +7,9 @@ from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Writ
 
 MIB: Final = 1 << 20
 # Blocks of all partitions together; the operating system's page cache holds the rest.
-BLOCK_CACHE_BYTES: Final = 48 * MIB
+BLOCK_CACHE_BYTES: Final = 32 * MIB
 # Memtables of all partitions together. RocksDB's defaults would take 192 MiB for each.
-MEMTABLES_BYTES: Final = 96 * MIB
+MEMTABLES_BYTES: Final = 64 * MIB
 # What a kill -9 can lose of one partition, and the restore must read again, is about twice this.
 MEMTABLE_BYTES: Final = 8 * MIB
 BLOOM_BITS: Final = 10  # 1 % false hits
