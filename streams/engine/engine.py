@@ -154,7 +154,7 @@ class Engine:
         if now - self._gauges_at >= GAUGES_SECONDS:
             self._gauges_at = now
             for number, partition in self._live.items():
-                self.telemetry.on_gauges(number, partition.processor.gauges())
+                self.telemetry.on_gauges(number, partition.gauges())
 
     def _begin_epoch(self, partition: Partition) -> None:
         try:
@@ -179,6 +179,7 @@ class Engine:
         self.telemetry.on_epoch(
             partition.number, elapsed(cut.first_chunk_at), elapsed(began), rows, done.changelog_bytes
         )
+        self.telemetry.on_event_to_row((self._now_ms() - cut.newest_ms) / 1000)
         self.telemetry.on_counts(partition.number, cut.counts)
         if partition.is_full and self._live.get(partition.number) is partition:
             self._begin_epoch(partition)

@@ -34,6 +34,8 @@ class Cut(NamedTuple):
     counts: Mapping[tuple[str, str, str], int]
     first_chunk_at: float
     """Monotonic seconds."""
+    newest_ms: int
+    """The newest event time that the partition has taken."""
 
 
 class Committed(NamedTuple):

@@ -84,6 +84,10 @@ class Partition:
             size *= 2
         self._sizes[chunk.topic] = min(size, self._options.chunk_max_records)
 
+    def gauges(self) -> Mapping[str, float]:
+        """The processor's gauges, and the size of the state."""
+        return {**self.processor.gauges(), "state_keys": self.store.key_estimate}
+
     @property
     def pending(self) -> int:
         """About how many bytes the next epoch will hold."""
@@ -118,7 +122,8 @@ class Partition:
             expired = self.store.expired(epoch.expire_before_day, self._options.expire_step)
         self._epoch_number += 1
         pending = self.store.begin(epoch, number=self._epoch_number, offsets=offsets, expired=expired)
-        return Cut(epoch, pending, offsets, self.processor.counts(), first_chunk_at or now)
+        newest_ms = max(self.processor.topic_times().values(), default=0)
+        return Cut(epoch, pending, offsets, self.processor.counts(), first_chunk_at or now, newest_ms)
 
     def committed(self, cut: Cut, changelog_offset: int) -> None:
         """Step 5: the epoch's transaction is committed, write the local store."""

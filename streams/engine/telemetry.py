@@ -26,6 +26,10 @@ class EngineTelemetry(Protocol):
         """An epoch was committed. `seconds`: from its first chunk until committed; `rows`: by table."""
         ...
 
+    def on_event_to_row(self, seconds: float) -> None:
+        """The newest event of an epoch that is now committed happened so long ago."""
+        ...
+
     def on_counts(self, partition: int, counts: Mapping[tuple[str, str, str], int]) -> None:
         """(short topic, bucket, reason) -> records of an epoch that is now committed. Each record is told once."""
         ...
@@ -76,6 +80,9 @@ class NoTelemetry:
         rows: Mapping[str, int],
         changelog_bytes: int,
     ) -> None:
+        """Nothing."""
+
+    def on_event_to_row(self, seconds: float) -> None:
         """Nothing."""
 
     def on_counts(self, partition: int, counts: Mapping[tuple[str, str, str], int]) -> None:

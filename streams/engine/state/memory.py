@@ -44,6 +44,11 @@ class MemoryStore(OverlaidStore):
         """The committed meta record; None before the first epoch."""
         return self._meta
 
+    @property
+    def key_estimate(self) -> int:
+        """See StateStore."""
+        return len(self._values)
+
     def expired(self, before_day: int, limit: int) -> list[bytes]:
         """Keys with 0 < expires_day < before_day; see StateStore."""
         found: list[bytes] = []

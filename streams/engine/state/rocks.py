@@ -126,6 +126,11 @@ class RocksStore(OverlaidStore):
         """About how many bytes of files the database has."""
         return int(self._db.property_int_value("rocksdb.total-sst-files-size") or 0)
 
+    @property
+    def key_estimate(self) -> int:
+        """See StateStore."""
+        return int(self._db.property_int_value("rocksdb.estimate-num-keys") or 0)
+
     def expired(self, before_day: int, limit: int) -> list[bytes]:
         """Keys with 0 < expires_day < before_day; see StateStore."""
         with self._guarded():

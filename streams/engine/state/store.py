@@ -82,6 +82,11 @@ class StateStore(StateReader, Protocol):
         """How many epochs were begun and not committed."""
         ...
 
+    @property
+    def key_estimate(self) -> int:
+        """About how many keys the store has, its own bookkeeping included; for telemetry."""
+        ...
+
     def begin(
         self, epoch: Epoch, *, number: int, offsets: Mapping[str, int], expired: Iterable[bytes] = ()
     ) -> Pending:
