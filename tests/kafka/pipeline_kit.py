@@ -1,4 +1,4 @@
-"""The whole pipeline on real parts: topics, tables, workers and sinks as processes, and the question whether all is exact.
+"""The whole pipeline on real parts: topics, tables, workers and sinks as processes, and the question: is all exact?
 
 async with installation(kafka, clickhouse.url, tmp_path, stores) as shop:
     worker, sink = await shop.worker(), await shop.sink()
@@ -166,9 +166,7 @@ async def installation(
 ) -> AsyncIterator[Installation]:
     """Topics and tables made; at the end every process has ended and the database is gone. `env`: settings for all."""
     name = f"t{uuid4().hex[:8]}"
-    directory.mkdir(parents=True, exist_ok=True)
-    stores_file = directory / "stores.toml"
-    stores_file.write_text(stores_toml(stores), encoding="utf-8")
+    stores_file = write_stores(directory, stores)
     settings = Settings(
         application=name,
         topic_prefix=f"{name}.",
@@ -209,8 +207,8 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def stores_toml(stores: Mapping[str, Store]) -> str:
-    """The text of a `stores.toml` with exactly these stores."""
+def write_stores(directory: Path, stores: Mapping[str, Store]) -> Path:
+    """A `stores.toml` with exactly these stores, below the directory, which is made."""
     lines = ["version = 1"]
     for store_id, store in stores.items():
         lines.append(f'[stores."{store_id}"]')
@@ -220,4 +218,7 @@ def stores_toml(stores: Mapping[str, Store]) -> str:
                 lines.append(f"{name} = {value}")
             else:
                 lines.append(f"{name} = {json.dumps(value)}")
-    return "\n".join(lines) + "\n"
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / "stores.toml"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path

@@ -1,4 +1,4 @@
-"""Workers and sinks as processes that are brought back when they die, as an orchestrator would, until they are told to leave."""
+"""Workers and sinks as processes that are brought back when they die, as an orchestrator would, until told to leave."""
 
 import asyncio
 import signal
@@ -109,6 +109,17 @@ class Member:
         while not self.has():
             if time.monotonic() > deadline:
                 raise AssertionError(f"{self.name} does not work after {seconds} s:\n{self.tail()}")
+            await asyncio.sleep(0.05)
+        return time.monotonic()
+
+    async def works_on(self, partitions: frozenset[int], *, seconds: float = 60.0) -> float:
+        """Wait until it has exactly these partitions; the moment (monotonic seconds). AssertionError likewise."""
+        deadline = time.monotonic() + seconds
+        while (has := self.has()) != partitions:
+            if time.monotonic() > deadline:
+                raise AssertionError(
+                    f"{self.name} has {sorted(has)} after {seconds} s, not {sorted(partitions)}:\n{self.tail()}"
+                )
             await asyncio.sleep(0.05)
         return time.monotonic()
 

@@ -1,4 +1,4 @@
-"""Is everything exact? The tables against a recomputation of what lies in the source topics, and the books against both."""
+"""Is all exact? The tables against a recomputation of what lies in the source topics, and the books against both."""
 
 import json
 from collections import Counter, defaultdict
@@ -14,7 +14,7 @@ from schemas.topics import FORWARDED
 from tests.kafka.campaign.visible import Visible
 from tests.oracle.events import read_event
 from tests.oracle.recompute import recompute
-from tests.oracle.records import OracleResult, Origin, RawRecord, counter_row
+from tests.oracle.records import OracleResult, Origin, RawRecord, RowKey, counter_row
 from tests.worlds import compare
 
 HOUR_MS = 3_600_000
@@ -47,7 +47,7 @@ def recompute_in_parts(
 ) -> OracleResult:
     """The oracle over independent parts: records that share a person, an order or an event id stay together."""
     whole = OracleResult()
-    windows: defaultdict[Any, Counter[str]] = defaultdict(Counter)
+    windows: defaultdict[RowKey, Counter[str]] = defaultdict(Counter)
     late = set(too_late)
     for part in _parts(records):
         here = [record.origin for record in part if record.origin in late]
@@ -121,13 +121,20 @@ def _of_dead_letters(
             found.append(f"dead letter {record.origin}: missing, the oracle says {verdict}")
             continue
         reason = verdict.reason, verdict.field if verdict.bucket == "dead_letter" else letter.field
-        wanted = (*reason, record.key or b"", record.value or b"", max(record.timestamp, 0), [], [])
+        expected: tuple[object, ...] = (
+            *reason,
+            record.key or b"",
+            record.value or b"",
+            max(record.timestamp, 0),
+            [],
+            [],
+        )
         actual = (
             *(letter.reason, letter.field, letter.key, letter.value),
             *(letter.record_time, letter.header_names, letter.header_values),
         )
-        if actual != wanted:
-            found.append(f"dead letter {record.origin}: is {actual!r}, not {wanted!r}")
+        if actual != expected:
+            found.append(f"dead letter {record.origin}: is {actual!r}, not {expected!r}")
     return found + [f"dead letter {origin}: there is no such record" for origin in by_origin]
 
 
@@ -141,12 +148,12 @@ def _of_ledger(records: Sequence[RawRecord], oracle: OracleResult, ledger: Seque
         if sum(row.reason_counts) != row.dead_letter:
             found.append(f"ledger: the reasons do not add up to the dead letters: {row}")
         books[row.topic, row.partition, row.hour] = {"read": row.read, **buckets}
-    wanted: defaultdict[Any, Counter[str]] = defaultdict(Counter)
+    must_be: defaultdict[Any, Counter[str]] = defaultdict(Counter)
     for record in records:
         hour = max(record.timestamp, 0) // HOUR_MS * HOUR_MS
-        wanted[record.topic, record.partition, hour].update(("read", oracle.verdicts[record.origin].bucket))
-    for key in sorted({*wanted, *(key for key in books if key[0] != FORWARDED)}):
-        book, must = books.get(key, {}), wanted[key]
+        must_be[record.topic, record.partition, hour].update(("read", oracle.verdicts[record.origin].bucket))
+    for key in sorted({*must_be, *(key for key in books if key[0] != FORWARDED)}):
+        book, must = books.get(key, {}), must_be[key]
         # What is forwarded is accepted or a repeat where it lands.
         sure = ("read", "test_traffic", "dead_letter", "too_late")
         one, other = {name: book.get(name, 0) for name in sure}, {name: must[name] for name in sure}

@@ -15,7 +15,7 @@ from tests.oracle.records import RawRecord, Rows, fold_rows
 
 FACTS = ("sessions", "exposures", "orders", "counters")
 # Bytes as they are; every other String holds text.
-RAW = {DeadLetterRow: {"key", "value", "header_values"}}
+RAW: Mapping[type[Struct], set[str]] = {DeadLetterRow: {"key", "value", "header_values"}}
 
 
 class Visible(NamedTuple):

@@ -1,0 +1,98 @@
+"""What a campaign found: exact or not, how much it was, and where that is written."""
+
+import asyncio
+import os
+import platform
+import sys
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+from msgspec import Struct
+
+from tests.kafka.campaign.verdict import differences, summary
+from tests.kafka.pipeline_kit import Installation
+
+RESULTS = Path(__file__).resolve().parents[3] / "bench" / "results"
+DRAIN_SECONDS = 600.0
+KEPT = 200
+TELL_SECONDS = 10.0
+
+
+class Finding(Struct, kw_only=True):
+    """Whether all is exact. `differences`: the first of them, in words; `difference_count`: all."""
+
+    sent: int
+    seconds: float
+    drain_seconds: float
+    counts: dict[str, int]
+    difference_count: int
+    differences: list[str]
+
+    @classmethod
+    async def of(cls, shop: Installation, *, sent: int, seconds: float) -> Self:
+        """Wait until all is visible and compare it with the oracle, over the records as they lie in the topics."""
+        began = asyncio.get_running_loop().time()
+        await shop.caught_up(seconds=DRAIN_SECONDS)
+        drained = asyncio.get_running_loop().time() - began
+        visible = await asyncio.to_thread(shop.visible)
+        sources = await shop.sources()
+        found = await asyncio.to_thread(differences, sources, shop.stores, visible)
+        if len(sources) < sent:
+            found.insert(0, f"{sent} records were acknowledged, {len(sources)} lie in the topics")
+        return cls(
+            sent=len(sources),
+            seconds=round(seconds, 1),
+            drain_seconds=round(drained, 1),
+            counts=summary(visible),
+            difference_count=len(found),
+            differences=found[:KEPT],
+        )
+
+    @property
+    def is_exact(self) -> bool:
+        """Not one difference."""
+        return not self.differences
+
+    def show(self) -> str:
+        """In words."""
+        verdict = "EXACT: zero differences" if self.is_exact else f"{self.difference_count} DIFFERENCES"
+        counts = ", ".join(f"{name} {count}" for name, count in self.counts.items())
+        lines = [
+            f"{self.sent} records in {self.seconds} s, drained in {self.drain_seconds} s",
+            counts,
+            verdict,
+        ]
+        return "\n".join([*lines, *self.differences[:20]])
+
+
+def table(head: Sequence[object], rows: Sequence[Sequence[object]]) -> str:
+    """Columns that line up."""
+    cells = [[str(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    lines = []
+    for first, *others in cells:
+        numbers = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        lines.append("  ".join([first.ljust(widths[0]), *numbers]))
+    return "\n".join(lines)
+
+
+async def progress(say: Callable[[], str]) -> None:
+    """A line on stderr every few seconds, until cancelled."""
+    while True:
+        await asyncio.sleep(TELL_SECONDS)
+        sys.stderr.write(f"  {datetime.now(UTC):%H:%M:%S} {say()}\n")
+        sys.stderr.flush()
+
+
+def write(name: str, options: dict[str, Any], result: Struct) -> Path:
+    """The result as a dated JSON file below bench/results; where."""
+    now = datetime.now(UTC)
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path = RESULTS / f"{now:%Y-%m-%d-%H%M%S}-{name}.json"
+    machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "load": os.getloadavg()}
+    whole = {"what": name, "at": now, "options": options, "machine": machine, "result": result}
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(whole), indent=1) + b"\n")
+    return path
