@@ -23,7 +23,14 @@ from deploy.local.java import find_java
 from deploy.local.kafka import KafkaBroker
 from deploy.local.service import Service
 from deploy.local.supervisor import Supervisor
-from deploy.prepare import answers_ok, make_schema, make_topics, stores_file_of, write_default_stores
+from deploy.prepare import (
+    StackError,
+    answers_ok,
+    make_schema,
+    make_topics,
+    stores_file_of,
+    write_default_stores,
+)
 from streams.settings import Settings, load_settings, load_stores
 
 READY_SECONDS: Final = 60.0
@@ -265,7 +272,19 @@ class Stack:
         )
 
     def _settings(self) -> Settings:
-        stores_file = stores_file_of(load_settings(), self.data)
+        given = load_settings()
+        plain = Settings.model_fields
+        for name, value, ours, default in (
+            ("kafka.bootstrap", given.kafka.bootstrap, self.urls.kafka, plain["kafka"].default.bootstrap),
+            ("clickhouse.url", given.clickhouse.url, self.urls.clickhouse, plain["clickhouse"].default.url),
+        ):
+            # Whoever named a server wants its data there, and would look for it in vain.
+            if value not in (ours, default):
+                raise StackError(
+                    f"the settings name {name} {value}, but the local stack brings its own; unset it, or run "
+                    "`shopmeter worker` and `shopmeter sink` with what you have"
+                )
+        stores_file = stores_file_of(given, self.data)
         return load_settings(
             kafka={"bootstrap": self.urls.kafka},
             clickhouse={"url": self.urls.clickhouse},

@@ -84,7 +84,10 @@ def _stores_file(settings: Settings, data: Path) -> Path:
 
 def running(data: Path) -> LockHolder | None:
     """The stack that works in `data` now; None if none does, whatever a killed one left behind."""
-    holder = read_holder(data.absolute())
+    try:
+        holder = read_holder(data.absolute())
+    except OSError:  # no directory, or not ours: whatever runs there, it does not speak to us
+        return None
     if holder is None:
         return None
     try:

@@ -1,0 +1,51 @@
+"""The demo on the real parts: equal to what was sent, and loud when it is not."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from deploy.demo import memory
+from tests.deploy.cli.running import shopmeter
+
+pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse, pytest.mark.timeout(600)]
+
+SMALL = ("demo", "--free-ports", "--people", "150", "--days", "8", "--rate", "100", "--seconds", "3")
+
+
+def test_the_demo_equals_what_was_sent_and_a_false_or_broken_account_is_found_out(tmp_path: Path) -> None:
+    done = shopmeter(tmp_path, *SMALL, seconds=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    first = json.loads(done.stdout.splitlines()[-1])
+    assert first["ok"]
+    assert all(first["equal"].values())
+    assert first["read"] == sum(first["buckets"].values()) == first["expected"]["read"]
+    assert first["totals"] == first["expected"]["totals"]
+    assert first["totals"]["EUR"]["orders"] > 0
+
+    # A record that was "sent" and never arrived: the next run goes on from the account, and must not overlook it.
+    state = memory.load(tmp_path / ".shopmeter")
+    assert state is not None
+    assert state.is_whole
+    state.truth.account("click", "accepted")
+    memory.save(tmp_path / ".shopmeter", state)
+    done = shopmeter(tmp_path, *SMALL, seconds=300)
+    assert done.returncode == 1, done.stdout + done.stderr
+    second = json.loads(done.stdout.splitlines()[-1])
+    assert second["equal"] == {**first["equal"], "read": False, "buckets": False}
+    assert second["read"] > first["read"]
+    assert "load" not in second["seconds"]
+    assert "click accepted: sent" in done.stdout
+
+    # As a `kill -9` leaves it: marked before the first live record, and lacking what was sent afterwards.
+    state = memory.load(tmp_path / ".shopmeter")
+    assert state is not None
+    memory.save(tmp_path / ".shopmeter", msgspec.structs.replace(state, is_whole=False))
+    done = shopmeter(tmp_path, *SMALL, seconds=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    third = json.loads(done.stdout.splitlines()[-1])
+    assert third["notes"] == [
+        "the last run was killed while it sent; counting anew from here, without history"
+    ]
+    assert 0 < third["read"] <= 600

@@ -1,0 +1,155 @@
+"""The whole stack through the command, on the real parts: up, send, ask, killed, up again."""
+
+import json
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.cli.running import Up, running_up, shopmeter, survivors
+
+pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    with running_up(tmp_path_factory.mktemp("up"), "--workers", "2") as running:
+        yield running
+
+
+def purchase(number: int) -> str:
+    """An impression, the product in the cart, the order: as lines for `send`."""
+    now = time.time_ns() // 1_000_000
+    envelope = {
+        "store_id": "acme",
+        "occurred_at": now,
+        "anonymous_id": f"d-{number}",
+        "session_id": f"s-{number}",
+    }
+    line = {"product_id": "p1", "quantity": 1, "unit_price": "40.50"}
+    events: list[tuple[str, str, dict[str, object]]] = [
+        ("impression", "shown", {"widget_id": "home-top", "products": [{"product_id": "p1"}]}),
+        ("cart", "added", {"product_id": "p1", "quantity": 1}),
+        ("order", "captured", {"order_id": f"o-{number}", "currency": "EUR", "lines": [line], "total": 40.5}),
+    ]
+    lines = []
+    for step, (topic, kind, fields) in enumerate(events):
+        value = {
+            **envelope,
+            "occurred_at": now + step,
+            "event_id": f"e-{number}-{step}",
+            "type": kind,
+            **fields,
+        }
+        lines.append(json.dumps({"topic": f"shop.{topic}", "value": value}))
+    return "\n".join(lines) + "\n"
+
+
+def orders(up: Up) -> list[dict[str, object]]:
+    sql = "SELECT order_id, toString(total) AS total, direct_minor FROM order_totals ORDER BY order_id"
+    done = shopmeter(up.directory, "sql", sql, "--format", "jsonl")
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_what_is_sent_can_be_asked_for_and_a_repeat_changes_nothing(up: Up) -> None:
+    for _ in range(2):
+        done = shopmeter(up.directory, "send", "-", "--wait", "--json", stdin=purchase(1))
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout) == {
+            "sent": 3,
+            "topics": {"shop.impression": 1, "shop.cart": 1, "shop.order": 1},
+            "visible": True,
+        }
+        assert orders(up)[0] == {"order_id": "o-1", "total": "40.5", "direct_minor": 4050}
+
+
+def test_a_broken_event_is_a_dead_letter_with_reason_and_field(up: Up) -> None:
+    line = '{"topic": "shop.click", "value": {"store_id": "acme", "type": "clicked", "event_id": "broken"}}'
+    assert shopmeter(up.directory, "send", "-", "--wait", stdin=line).returncode == 0
+    sql = "SELECT reason, field FROM dead_letter_records WHERE topic = {topic:String}"
+    done = shopmeter(up.directory, "sql", sql, "--param", "topic=click", "--format", "csv")
+    assert done.stdout.splitlines() == ['"reason","field"', '"missing_field","occurred_at"']
+
+
+def test_a_table_is_shown_for_people(up: Up) -> None:
+    done = shopmeter(up.directory, "sql", "SELECT store_id, zone, NULL AS nothing, 7 AS number FROM store")
+    assert "acme" in done.stdout
+    assert "Europe/Madrid" in done.stdout
+    assert done.stdout.splitlines()[-1] == "1 row"
+
+
+def test_sql_reads_and_no_more(up: Up) -> None:
+    done = shopmeter(up.directory, "sql", "DROP TABLE orders")
+    assert done.returncode == 1
+    assert "readonly" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_simulated_shop_is_processed_to_the_last_record(up: Up) -> None:
+    done = shopmeter(
+        up.directory, "simulate", "--live", "--rate", "200", "--seconds", "2", "--people", "50", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    sent = json.loads(done.stdout)["records"]
+    before = 4 + 3  # a purchase twice and the dead letter
+    assert json.loads(shopmeter(up.directory, "wait", "--json").stdout)["visible"] is True
+    done = shopmeter(
+        up.directory, "sql", "SELECT sum(read), sum(unaccounted) FROM buckets", "--format", "TSV"
+    )
+    assert done.stdout.split() == [str(before + sent), "0"]
+
+
+def test_doctor_finds_nothing_wrong_with_it(up: Up) -> None:
+    done = shopmeter(up.directory, "doctor", "--json", "--free-gb", "0")
+    report = json.loads(done.stdout)
+    assert [check for check in report["checks"] if check["state"] == "broken"] == []
+    assert {check["name"] for check in report["checks"] if check["state"] == "ok"} >= {
+        "Stack",
+        "Kafka",
+        "ClickHouse",
+        "Clock",
+        "Stores",
+    }
+    assert shopmeter(up.directory, "topics", "check").returncode == 0
+    assert json.loads(shopmeter(up.directory, "migrate", "--json").stdout) == {"applied": [], "stores": []}
+
+
+def test_a_second_stack_in_the_directory_is_told_who_has_it(up: Up) -> None:
+    done = shopmeter(up.directory, "up", "--free-ports")
+    assert done.returncode == 3
+    assert f"in use by pid {up.process.pid}" in done.stderr
+
+
+def test_wait_gives_up_in_time(up: Up) -> None:
+    workers = [one for one in up.family() if one.cmdline()[-1] == "worker"]
+    assert len(workers) == 2
+    for worker in workers:
+        worker.send_signal(signal.SIGSTOP)
+    try:
+        assert shopmeter(up.directory, "send", "-", stdin=purchase(2)).returncode == 0
+        done = shopmeter(up.directory, "wait", "--timeout", "1")
+    finally:
+        for worker in workers:
+            worker.send_signal(signal.SIGCONT)
+    assert done.returncode == 4
+    assert "group shopmeter is still behind" in done.stderr
+
+
+def test_killed_it_leaves_no_process_and_the_next_start_has_all_data(tmp_path: Path) -> None:
+    with running_up(tmp_path) as up:
+        assert shopmeter(tmp_path, "send", "-", "--wait", stdin=purchase(1)).returncode == 0
+        family = up.family()
+        assert len(family) >= 5  # kafka, clickhouse, worker, sink, probe
+        up.process.kill()
+        up.process.wait()
+        assert survivors(family) == []
+        # Nobody serves what the killed one had published.
+        assert shopmeter(tmp_path, "sql", "SELECT 1").returncode == 3
+    with running_up(tmp_path) as up:
+        assert orders(up) == [{"order_id": "o-1", "total": "40.5", "direct_minor": 4050}]
+        family = up.family()
+    assert up.process.returncode == 0
+    assert survivors(family) == []
