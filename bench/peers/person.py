@@ -40,6 +40,7 @@ class Event(NamedTuple):
 
     topic: str
     at_ms: int
+    key: bytes
     body: dict[str, Any]
 
     def of(self, name: str) -> tuple[str, Record]:
@@ -49,9 +50,8 @@ class Event(NamedTuple):
             if field in body:
                 body[field] = f"{body[field]}{name}"
         body["occurred_at"] = self.at_ms
-        person = body.get("customer_id") or body["anonymous_id"]
-        key = f"{body['store_id']}|{person}".encode()
-        return self.topic, Record(0, self.at_ms + VISIT_MS, key, orjson.dumps(body))
+        # Keys end in a person's or an order's id.
+        return self.topic, Record(0, self.at_ms + VISIT_MS, self.key + name.encode(), orjson.dumps(body))
 
 
 class Template(NamedTuple):
@@ -89,7 +89,7 @@ def _events(shop: Shop, drafts: Sequence[Any], start_ms: int) -> list[Event]:
     events = []
     for draft in sorted(drafts, key=lambda draft: draft.after_ms):
         draft.body["event_id"] = shop.new_id("e")
-        events.append(Event(draft.topic, start_ms + draft.after_ms, draft.body))
+        events.append(Event(draft.topic, start_ms + draft.after_ms, draft.key, draft.body))
     return events
 
 
