@@ -7,13 +7,30 @@ import http.client
 import json
 import ssl
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from sinks.clickhouse import Address
+from streams.settings import Settings
 
 TIMEOUT_SECONDS: Final = 70.0  # the local endpoint bounds a reader's query to 60 s
 CHUNK_BYTES: Final = 1 << 16
+
+
+class Server(NamedTuple):
+    """Where to ask, and as whom."""
+
+    url: str
+    database: str
+    username: str = "default"
+    password: str = ""
+    ca_file: str = ""
+
+
+def server_of(settings: Settings) -> Server:
+    """This installation's ClickHouse."""
+    house = settings.clickhouse
+    password, ca_file = house.password.get_secret_value(), str(house.ca_file or "")
+    return Server(house.url, house.database, house.username, password, ca_file)
 
 
 class QueryRefused(RuntimeError):
@@ -48,44 +65,44 @@ class Answer:
 
 
 def ask(
-    address: Address,
+    server: Server,
     sql: str,
     *,
     default_format: str = "JSONCompactStrings",
     params: Mapping[str, str] | None = None,
 ) -> Answer:
     """Send one reading query; `params` bind `{name:Type}` in it. Raises QueryRefused, Unreachable."""
-    parts = urlsplit(address.url)
+    parts = urlsplit(server.url)
     options: dict[str, str] = {
-        "database": address.database,
+        "database": server.database,
         "default_format": default_format,
         # Else an error after the first rows would come with status 200, and half an answer would look whole.
         "wait_end_of_query": "1",
         "readonly": "1",
         **{f"param_{name}": value for name, value in (params or {}).items()},
     }
-    headers = {"X-ClickHouse-User": address.username, "Content-Type": "text/plain; charset=utf-8"}
-    if address.password:
-        headers["X-ClickHouse-Key"] = address.password
-    connection = _connection(parts.scheme, parts.hostname or "", parts.port, address.ca_file)
+    headers = {"X-ClickHouse-User": server.username, "Content-Type": "text/plain; charset=utf-8"}
+    if server.password:
+        headers["X-ClickHouse-Key"] = server.password
+    connection = _connection(parts.scheme, parts.hostname or "", parts.port, server.ca_file)
     try:
         connection.request("POST", f"/?{urlencode(options)}", body=sql.encode(), headers=headers)
         response = connection.getresponse()
         if response.status != 200:
             said = " ".join(response.read().decode(errors="replace").split())
-            raise QueryRefused(said or f"{address.url} answered with status {response.status}")
+            raise QueryRefused(said or f"{server.url} answered with status {response.status}")
     except (OSError, http.client.HTTPException) as error:
         connection.close()
-        raise Unreachable(f"no ClickHouse answers at {address.url} ({error})") from None
+        raise Unreachable(f"no ClickHouse answers at {server.url} ({error})") from None
     except QueryRefused:
         connection.close()
         raise
     return Answer(connection, response)
 
 
-def rows(address: Address, sql: str, **params: str) -> list[list[Any]]:
+def rows(server: Server, sql: str, **params: str) -> list[list[Any]]:
     """All rows of a small answer, numbers as numbers (64-bit integers too). Raises as `ask`."""
-    answer = ask(address, sql, default_format="JSONCompact", params=params)
+    answer = ask(server, sql, default_format="JSONCompact", params=params)
     found: list[list[Any]] = json.loads(answer.read())["data"]
     return found
 

@@ -80,7 +80,9 @@ def _end_with(problems: list[str], *, quiet: bool) -> None:
 
 
 def migrate(as_json: Json = False, data: Data = None) -> None:
-    """Bring tables, views and stores in ClickHouse to this version. Run it before the sink of a new one.
+    """Bring ClickHouse to this version.
+
+    Tables, views and stores. Run it before the sink of a new version; again is harmless.
 
     \b
     Example:
@@ -111,7 +113,9 @@ def doctor(
     ] = 2.0,
     data: Data = None,
 ) -> None:
-    """Look at everything that must be in order, and say how to mend what is not. Exit code 1 if anything is broken.
+    """Find what is broken, and how to mend it.
+
+    Exit code 1 if anything is.
 
     \b
     Example:

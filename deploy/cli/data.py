@@ -24,10 +24,11 @@ def send(
     as_json: Json = False,
     data: Data = None,
 ) -> None:
-    """Send events from files: one {"topic": "shop.order", "value": {...}} a line.
+    """Send events from JSON Lines.
 
-    Optional members: key (computed from the value when absent), timestamp (record time, epoch ms), and value_base64
-    in place of value for raw bytes. A broken event is not refused here: it becomes a dead letter, with a reason.
+    One {"topic": "shop.order", "value": {...}} a line. Optional members: key (computed from the value when
+    absent), timestamp (record time, epoch ms), and value_base64 in place of value for raw bytes. A broken
+    event is not refused here: it becomes a dead letter, with a reason.
 
     \b
     Examples:
@@ -60,7 +61,9 @@ def send(
 
 
 def wait(timeout: Timeout = 60.0, as_json: Json = False, data: Data = None) -> None:
-    """Return when everything sent before is processed and visible in ClickHouse.
+    """Wait until all that was sent is visible.
+
+    Returns when it is processed and stored in ClickHouse.
 
     \b
     Example:
@@ -112,9 +115,10 @@ def simulate(
     as_json: Json = False,
     data: Data = None,
 ) -> None:
-    """Make the events of shops that behave like shops: history at full speed, or live traffic.
+    """Make the events of shops that behave like shops.
 
-    One history a directory: the watermark is common to all stores, so a second one behind it would be too late.
+    History at full speed, or live traffic. One history a directory: the watermark is common to all stores, so a second
+    one behind it would be too late.
 
     \b
     Examples:
@@ -144,6 +148,12 @@ def simulate(
     if as_json:
         print(json.dumps(summary))
         return
+    if to is None and not live and days > 1:
+        print(
+            "note: workers that wait at the end of empty topics may call part of a history of over a day too late; "
+            "see `shopmeter sql 'SELECT * FROM buckets'`, or let `shopmeter demo` load it before they start",
+            file=sys.stderr,
+        )
     where = f"written to {to}" if to is not None else f"sent to {settings.kafka.bootstrap}"
     print(
         f"{account.records:,} records {where}: {summary['accepted']:,} to be accepted, {summary['duplicate']:,} "

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
 from deploy.cli.found import Here, here, names_no_servers
-from deploy.cli.query import reader_address
+from deploy.cli.query import reader_of
 from deploy.local import ports
 from deploy.local.errors import LocalStackError
 from deploy.local.java import find_java
@@ -254,27 +254,27 @@ async def schema(found: Here) -> Check:
     from sinks.migrate import DIRECTORY
 
     sql = f"SELECT count() FROM system.tables WHERE database = currentDatabase() AND name = '{MIGRATIONS_TABLE}'"
-    address = reader_address(found)
+    server = reader_of(found)
     files = sorted(path.name for path in DIRECTORY.glob("*.sql"))
     applied = 0
-    if int((await asyncio.to_thread(rows, address, sql))[0][0]):
+    if int((await asyncio.to_thread(rows, server, sql))[0][0]):
         sql = f"SELECT uniqExact(version) FROM {MIGRATIONS_TABLE}"
-        applied = int((await asyncio.to_thread(rows, address, sql))[0][0])
+        applied = int((await asyncio.to_thread(rows, server, sql))[0][0])
     if applied < len(files):
         return Check(
             "ClickHouse",
             "broken",
-            f"{address.url}: {applied} of {len(files)} migrations applied",
+            f"{server.url}: {applied} of {len(files)} migrations applied",
             "run `shopmeter migrate`",
         )
-    return Check("ClickHouse", "ok", f"{address.url}: all {len(files)} migrations applied")
+    return Check("ClickHouse", "ok", f"{server.url}: all {len(files)} migrations applied")
 
 
 async def clock(found: Here) -> Check:
     """This machine's clock beside ClickHouse's: skew correction and `in_future` live by it."""
     from deploy.query import rows
 
-    answer = await asyncio.to_thread(rows, reader_address(found), "SELECT toUnixTimestamp64Milli(now64(3))")
+    answer = await asyncio.to_thread(rows, reader_of(found), "SELECT toUnixTimestamp64Milli(now64(3))")
     off = time.time() - int(answer[0][0]) / 1000
     if abs(off) > CLOCK_TOLERANCE_SECONDS:
         return Check(

@@ -22,7 +22,7 @@ def worker(
     port: Port = None,
     data: Data = None,
 ) -> None:
-    """Process events: source topics in, rows topics out, exactly once.
+    """Process events: source topics in, rows out.
 
     \b
     Example:
@@ -59,7 +59,7 @@ def sink(
     port: Port = None,
     data: Data = None,
 ) -> None:
-    """Store rows: rows topics in, ClickHouse out, insert before ack.
+    """Store rows in ClickHouse, insert before ack.
 
     \b
     Example:
@@ -88,7 +88,7 @@ def sink(
 
 
 def probe(port: Port = 0, data: Data = None) -> None:
-    """Measure lag, from outside the workers: right also when one of them hangs.
+    """Measure lag, also that of a worker that hangs.
 
     \b
     Example:

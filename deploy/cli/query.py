@@ -11,7 +11,7 @@ from deploy.cli.options import Data
 
 if TYPE_CHECKING:
     from deploy.cli.found import Here
-    from sinks.clickhouse import Address
+    from deploy.query import Server
 
 # Short names for what people ask for most; every format of ClickHouse works by its own name too.
 FORMATS: Final = {
@@ -51,7 +51,7 @@ def sql(
     found = here(data)
     try:
         answer = ask(
-            reader_address(found),
+            reader_of(found),
             text,
             default_format=FORMATS.get(format, format),
             params=_bound(param or []),
@@ -75,14 +75,14 @@ def sql(
         ) from None
 
 
-def reader_address(found: "Here") -> "Address":
+def reader_of(found: "Here") -> "Server":
     """Where to read: the read-only side of the local stack, or the ClickHouse of the settings."""
-    from streams.sink import address_of
+    from deploy.query import server_of
 
-    address = address_of(found.settings)
+    server = server_of(found.settings)
     if found.is_local and found.stack is not None:
-        return address._replace(url=found.stack.urls["sql"])
-    return address
+        return server._replace(url=found.stack.urls["sql"])
+    return server
 
 
 def _bound(pairs: list[str]) -> dict[str, str]:

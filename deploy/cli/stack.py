@@ -32,10 +32,10 @@ def up(
     as_json: Json = False,
     data: Data = None,
 ) -> None:
-    """Start Kafka, ClickHouse, workers, sink and lag probe here, until Ctrl-C.
+    """Run the whole pipeline on this machine, until Ctrl-C.
 
-    Data stays in the data directory; the next start goes on from there. Other commands run in the same directory
-    find the stack by themselves.
+    Kafka, ClickHouse, topics, schema, workers, sink and lag probe. Data stays in the data directory; the
+    next start goes on from there. Other commands run in the same directory find the stack by themselves.
 
     \b
     Examples:
@@ -87,10 +87,11 @@ def demo(
     free_ports: FreePorts = False,
     data: Data = None,
 ) -> None:
-    """One shop, live: loads 30 days of it, goes on with live traffic, and shows the numbers as they come.
+    """Watch one simulated shop live, on the whole pipeline.
 
-    A later run in the same data directory goes on live from where the last one ended. With --seconds it ends by
-    itself, compares everything in ClickHouse with what was sent, and prints the result as JSON on the last line;
+    Loads 30 days of it, goes on with live traffic, and shows the numbers as they come. A later run in the
+    same data directory goes on live from where the last one ended. With --seconds it ends by itself,
+    compares everything in ClickHouse with what was sent, and prints the result as JSON on the last line;
     exit code 0 only if all is equal.
 
     \b

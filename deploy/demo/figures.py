@@ -5,10 +5,9 @@ from typing import Final
 
 import msgspec
 
-from deploy.query import rows
+from deploy.query import Server, rows
 from deploy.simulator import OrderDay, Truth
 from deploy.simulator.truth import ACCEPTED, DEAD_LETTER, DUPLICATE, TEST_TRAFFIC
-from sinks.clickhouse import Address
 
 Counts = dict[str, int]
 
@@ -69,17 +68,17 @@ class Figures(msgspec.Struct):
         return totals
 
 
-def read_figures(address: Address) -> Figures:
+def read_figures(server: Server) -> Figures:
     """The figures as ClickHouse has them now. Blocks. Raises QueryRefused, Unreachable."""
     figures = Figures()
-    for topic, read, *counts, unaccounted in rows(address, _BUCKETS_SQL):
+    for topic, read, *counts, unaccounted in rows(server, _BUCKETS_SQL):
         figures.read += int(read)
         figures.unaccounted += int(unaccounted)
         for bucket, count in zip(BUCKETS, counts, strict=True):
             _put(figures.buckets, f"{topic} {bucket}", int(count))
-    for topic, reason, count in rows(address, _REASONS_SQL):
+    for topic, reason, count in rows(server, _REASONS_SQL):
         _put(figures.reasons, f"{topic} {reason}", int(count))
-    for day, *values in rows(address, _ORDERS_SQL):
+    for day, *values in rows(server, _ORDERS_SQL):
         for measure, value in zip(MONEY, values, strict=True):
             _put(figures.money, f"{day} {measure}", int(value))
     return figures

@@ -19,13 +19,12 @@ from deploy.demo.view import View
 from deploy.local.errors import LocalStackError
 from deploy.local.lock import DataLock
 from deploy.local.supervisor import Supervisor
+from deploy.query import Server, server_of
 from deploy.simulator import Habits, Scenario, StoreSpec, load_history, new_truth, run_live
 from deploy.simulator.wire import CURRENCIES
 from deploy.stack import Ports, Stack
-from sinks.clickhouse import Address
 from streams.caught_up import Progress, caught_up
 from streams.settings import Settings, load_stores
-from streams.sink import address_of
 
 STORE: Final = "acme"
 # A calmer shop than the simulator's own: its history is to be read while someone watches.
@@ -149,7 +148,7 @@ class Demo:
         self._options = options
         self._stack = stack
         self._steps = steps
-        self._reader: Final[Address] = address_of(stack.settings)._replace(url=stack.urls.reader)
+        self._reader: Final[Server] = server_of(stack.settings)._replace(url=stack.urls.reader)
         self._notes: list[str] = []
         self._state: DemoState | None = None
 

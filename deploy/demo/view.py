@@ -7,9 +7,8 @@ import urllib.request
 from typing import Any, Final, NamedTuple, Self
 
 from deploy.demo.figures import BUCKETS
-from deploy.query import rows
+from deploy.query import Server, rows
 from deploy.stack import Urls
-from sinks.clickhouse import Address
 
 REFRESH_SECONDS: Final = 2.0
 LINE_SECONDS: Final = 5.0
@@ -56,12 +55,12 @@ class Snapshot(NamedTuple):
     """Consumer group -> records, seconds. Records count the transactions' markers, so they rest a little above 0."""
 
 
-def look(address: Address, urls: Urls) -> Snapshot:
+def look(server: Server, urls: Urls) -> Snapshot:
     """Ask ClickHouse and the probe. Blocks for some tens of milliseconds. Raises QueryRefused, Unreachable."""
-    read, *counts = map(int, rows(address, _BUCKETS_SQL)[0])
-    money = [Money(code, int(orders), *map(float, rest)) for code, orders, *rest in rows(address, _MONEY_SQL)]
-    widgets = rows(address, _WIDGETS_SQL, currency=money[0].currency) if money else []
-    newest = rows(address, _FRESH_SQL)
+    read, *counts = map(int, rows(server, _BUCKETS_SQL)[0])
+    money = [Money(code, int(orders), *map(float, rest)) for code, orders, *rest in rows(server, _MONEY_SQL)]
+    widgets = rows(server, _WIDGETS_SQL, currency=money[0].currency) if money else []
+    newest = rows(server, _FRESH_SQL)
     newest_ms = int(newest[0][0]) if newest else 0
     return Snapshot(
         read,
@@ -96,10 +95,10 @@ def _lag(url: str) -> dict[str, tuple[int, float]]:
 class View:
     """Shows snapshots for the length of a `with` block."""
 
-    def __init__(self, address: Address, urls: Urls, *, rate: float, seconds: float | None) -> None:
+    def __init__(self, server: Server, urls: Urls, *, rate: float, seconds: float | None) -> None:
         from rich.console import Console
 
-        self._address, self._urls = address, urls
+        self._server, self._urls = server, urls
         self._rate, self._seconds = rate, seconds
         self._console = Console(highlight=False)
         self._live: Any = None
@@ -121,7 +120,7 @@ class View:
         """Look and show until `stop`. Raises as `look`."""
         while not stop.is_set():
             began = time.monotonic()
-            self.show(await asyncio.to_thread(look, self._address, self._urls))
+            self.show(await asyncio.to_thread(look, self._server, self._urls))
             rest = REFRESH_SECONDS - (time.monotonic() - began)
             try:
                 # At least a little: a slow machine must not spend itself on looking.
