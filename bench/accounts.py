@@ -17,14 +17,16 @@ from streams.engine import telemetry as engine_telemetry
 
 
 class _Account:
-    """A file that grows by a line for each moment."""
+    """A file that grows by a line for each moment; there are few."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("ab", buffering=0)
+        self._path = path
 
     def tell(self, moment: str, **values: Any) -> None:
         line = {"moment": moment, "at": time.monotonic(), "cpu_s": time.process_time(), **values}
-        self._file.write(msgspec.json.encode(line) + b"\n")
+        # Opened for each of the few lines: the process may end by a kill at any time.
+        with self._path.open("ab") as file:
+            file.write(msgspec.json.encode(line) + b"\n")
 
 
 def read(path: Path) -> list[dict[str, Any]]:

@@ -36,7 +36,7 @@ def ticks(task: TrafficTask, start_ms: int) -> list[Tick]:
     made, sent = [], 0
     for number in range(int(task.seconds / TICK_S)):
         after_s = number * TICK_S
-        due = int((after_s + TICK_S) * task.rate) - sent
+        due = round((number + 1) * TICK_S * task.rate) - sent
         sent += due
         made.append(Tick(after_s, live.take(due, now_ms=start_ms + int(after_s * 1000), rate=task.rate)))
     return made
