@@ -82,10 +82,11 @@ class WorkerAccount(engine_telemetry.NoTelemetry):
 
     def on_counts(self, partition: int, counts: Mapping[tuple[str, str, str], int]) -> None:
         """Of source topics only. The last such epoch is the end of the measured part."""
-        for (topic, bucket, _), count in counts.items():
-            if topic in SOURCES:
-                self._buckets[bucket] = self._buckets.get(bucket, 0) + count
-                self._last = time.monotonic(), time.process_time()
+        source = [(bucket, count) for (topic, bucket, _), count in counts.items() if topic in SOURCES]
+        for bucket, count in source:
+            self._buckets[bucket] = self._buckets.get(bucket, 0) + count
+        if source:
+            self._last = time.monotonic(), time.process_time()
 
     def on_gc(self, generation: int, seconds: float) -> None:
         """Summed."""
