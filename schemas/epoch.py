@@ -91,8 +91,8 @@ class StateReader(Protocol):
         """All keys with this prefix, ascending. Do not hold it across an await."""
         ...
 
-    def has_seen(self, digest: bytes) -> bool:
-        """Is this 16-byte digest in the set of seen event ids?"""
+    def seen_among(self, digests: Sequence[bytes]) -> set[bytes]:
+        """Those of these 16-byte digests that are in the set of seen event ids: one question for many."""
         ...
 
 

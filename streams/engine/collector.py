@@ -14,7 +14,7 @@ log = logging.getLogger("shopmeter.engine")
 
 YOUNG = 1
 OLD = 2
-YOUNG_EVERY_SECONDS = 3.0
+YOUNG_EVERY_SECONDS = 10.0
 OLD_EVERY_SECONDS = 600.0
 
 

@@ -17,9 +17,9 @@ from streams.engine.options import EngineOptions
 from streams.engine.state import StateStore
 
 # A chunk may span so many times what alignment lets a topic be ahead: a smaller one costs more than it saves.
-ALIGNMENTS_A_CHUNK: Final = 6
+ALIGNMENTS_A_CHUNK: Final = 12
 FIRST_CHUNK_RECORDS: Final = 100
-LEAST_CHUNK_RECORDS: Final = 20
+LEAST_CHUNK_RECORDS: Final = 50
 
 
 class Partition:

@@ -117,7 +117,9 @@ def whole_epochs(store: RocksStore) -> int:
         for key in state_writer.keys_of(epoch_number)
     }
     assert everything(store) == expected
-    assert [at for at in range(1, number + 50) if store.has_seen(digest(at))] == list(range(1, number + 1))
+    assert [at for at in range(1, number + 50) if store.seen_among([digest(at)])] == list(
+        range(1, number + 1)
+    )
     due = store.expired(101, 1_000_000)
     assert {key for key in due if key >= b"\x01"} == set(expected)
     assert len(due) == len(expected) + number
@@ -158,7 +160,7 @@ def read_all(directory: Path) -> str:
                 assert opened.store.changelog_offset == 0
                 return "noticed"
             found = everything(opened.store)
-            assert opened.store.has_seen(digest(1))
+            assert opened.store.seen_among([digest(1)])
             assert opened.store.changelog_offset == 30_002
             assert found == content()
             return "harmless"

@@ -161,7 +161,7 @@ class StateMachine(RuleBasedStateMachine):
         }
         for store in self.stores():
             assert everything(store) == state
-            assert {at for at in range(self.fresh + 1) if store.has_seen(digest(at))} == {
+            assert {at for at in range(self.fresh + 1) if store.seen_among([digest(at)])} == {
                 int.from_bytes(member) for member in seen
             }
             for prefix in (b"a", b"a|", b"\xff", b"c"):

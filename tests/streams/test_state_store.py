@@ -58,8 +58,8 @@ def test_an_epoch_in_flight_is_seen_and_committed_only_with_its_transaction(stor
     )
     assert everything(store) == {b"b": b"3", b"c": b""}
     assert store.get(b"a") is None
-    assert store.has_seen(digest(1))
-    assert not store.has_seen(digest(2))
+    assert store.seen_among([digest(1)])
+    assert not store.seen_among([digest(2)])
     assert store.meta is not None
     assert store.meta.number == 1, "the meta record is the committed one"
     before = store.changelog_offset
@@ -111,7 +111,7 @@ def test_expired_values_and_packs_are_named_once_their_day_is_over(store: StateS
     assert len(due) == 2, "the value and the pack"
     run(store, expired=due)
     assert everything(store) == {b"never": b"", b"eleven": b""}
-    assert not store.has_seen(digest(1))
+    assert not store.seen_among([digest(1)])
     assert store.expired(11, 100) == []
 
 
@@ -157,21 +157,21 @@ def test_expiry_in_small_steps_gets_through(store: StateStore) -> None:
         run(store, expired=due)
         steps += 1
     assert len(everything(store)) == 700
-    assert not any(store.has_seen(digest(at)) for at in range(99))
+    assert not any(store.seen_among([digest(at)]) for at in range(99))
     assert steps < 30
 
 
 def test_a_digest_that_expires_and_is_seen_again_in_one_epoch_is_seen(store: StateStore) -> None:
     run(store, packs=((10, 1),))
     run(store, packs=((12, 1),), expired=store.expired(11, 10))
-    assert store.has_seen(digest(1))
+    assert store.seen_among([digest(1)])
 
 
 def test_a_large_pack_travels_in_several_records(store: StateStore) -> None:
     records = run(store, packs=((10, *range(10_000)),))
     assert len(records) == 4, "three packs and the meta record"
     assert max(len(value or b"") for _, value in records) < 70_000
-    assert all(store.has_seen(digest(at)) for at in range(10_000))
+    assert all(store.seen_among([digest(at)]) for at in range(10_000))
 
 
 def test_a_restore_from_the_records_gives_the_same_store(make: Make) -> None:
@@ -184,8 +184,8 @@ def test_a_restore_from_the_records_gives_the_same_store(make: Make) -> None:
         restored.apply_batch(log[at : at + 3], min(at + 3, len(log)))
     assert everything(restored) == everything(live) == {b"c": b"3"}
     assert restored.meta == live.meta
-    assert [restored.has_seen(digest(at)) for at in range(6)] == [
-        live.has_seen(digest(at)) for at in range(6)
+    assert [restored.seen_among([digest(at)]) for at in range(6)] == [
+        live.seen_among([digest(at)]) for at in range(6)
     ]
     assert sorted(restored.expired(99, 99)) == sorted(live.expired(99, 99))
     restored.apply_batch(log[-3:], len(log))
@@ -195,7 +195,7 @@ def test_a_restore_from_the_records_gives_the_same_store(make: Make) -> None:
 def test_a_pack_and_its_tombstone_in_one_restore_batch_leave_nothing(store: StateStore) -> None:
     records = encode_epoch(epoch(seen=[seen(10, 1)]), number=1, offsets={})
     store.apply_batch([*records, (records[0][0], None)], 3)
-    assert not store.has_seen(digest(1))
+    assert not store.seen_among([digest(1)])
     assert store.expired(99, 9) == []
 
 
@@ -240,7 +240,7 @@ def test_a_wiped_store_is_new(store: StateStore) -> None:
     store.wipe()
     assert everything(store) == {}
     assert (store.changelog_offset, store.meta, store.in_flight) == (0, None, 0)
-    assert not store.has_seen(digest(1))
+    assert not store.seen_among([digest(1)])
     assert store.expired(99, 99) == []
     run(store, {b"a": Stored(3, b"")})
     assert store.expired(99, 99) == [b"a"]

@@ -73,8 +73,8 @@ class MemoryStore(OverlaidStore):
         stored = self._values.get(key)
         return None if stored is None else stored[1]
 
-    def _committed_seen(self, digest: bytes) -> bool:
-        return digest in self._seen
+    def _committed_seen_among(self, digests: Sequence[bytes]) -> set[bytes]:
+        return self._seen.intersection(digests)
 
     def _committed_scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         if self._keys is None:

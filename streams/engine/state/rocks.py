@@ -198,11 +198,12 @@ class RocksStore(OverlaidStore):
             raise self._damage(error) from error
         return None if value is None else value[HEAD_BYTES:]
 
-    def _committed_seen(self, digest: bytes) -> bool:
-        try:
-            return self._get(_DIGEST + digest) is not None
-        except Exception as error:
-            raise self._damage(error) from error
+    def _committed_seen_among(self, digests: Sequence[bytes]) -> set[bytes]:
+        if not digests:
+            return set()
+        with self._guarded():
+            values = self._db.get([_DIGEST + digest for digest in digests])
+        return {digest for digest, value in zip(digests, values, strict=True) if value is not None}
 
     def _committed_scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         if prefix and prefix < RESERVED_END:
@@ -268,7 +269,7 @@ class RocksStore(OverlaidStore):
             with self._guarded():
                 old = packs.pop(key, None) or self._get(key)
             batch.delete(key)
-            # A digest that a second pack names too is forgotten with the first: a processor asks has_seen before it
+            # A digest that a second pack names too is forgotten with the first: a processor asks seen_among before it
             # adds, so there is none; asking here would cost a read for every event that ever came.
             for digest in split_digests(old[HEAD_BYTES:]) if old is not None else ():
                 batch.delete(_DIGEST + digest)

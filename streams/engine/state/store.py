@@ -149,12 +149,12 @@ class OverlaidStore(ABC):
             return None
         return self._committed(key)
 
-    def has_seen(self, digest: bytes) -> bool:
-        """Is this 16-byte digest in the set of seen event ids?"""
+    def seen_among(self, digests: Sequence[bytes]) -> set[bytes]:
+        """Those of these digests that are in the set of seen event ids."""
+        found = self._committed_seen_among(digests)
         for pending in self._pending:
-            if digest in pending.digests:
-                return True
-        return self._committed_seen(digest)
+            found |= pending.digests.intersection(digests)
+        return found
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """All keys with this prefix, ascending. Do not hold it across an await."""
@@ -232,7 +232,7 @@ class OverlaidStore(ABC):
     def _committed(self, key: bytes) -> bytes | None: ...
 
     @abstractmethod
-    def _committed_seen(self, digest: bytes) -> bool: ...
+    def _committed_seen_among(self, digests: Sequence[bytes]) -> set[bytes]: ...
 
     @abstractmethod
     def _committed_scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]: ...

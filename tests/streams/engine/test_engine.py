@@ -267,7 +267,7 @@ async def test_the_next_chunk_of_a_thin_topic_is_cut_to_the_time_that_alignment_
     processor.times = {"cart": 10_000}
     await bench.engine.take(bench.chunk(0, size))
     assert partition.chunk_size("cart") == 2 * size  # it was full, and nothing is known of its span
-    processor.advance = {"cart": 60_000}  # a minute in one chunk, where six seconds are allowed
+    processor.advance = {"cart": 40_000}  # 40 s in one chunk, where twelve are allowed
     await bench.engine.take(bench.chunk(size, 2 * size))
-    assert partition.chunk_size("cart") == max(20, 2 * size // 10)
+    assert partition.chunk_size("cart") == 2 * size * 12 // 40
     assert partition.chunk_size("click") == size
