@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -23,13 +23,17 @@ def clean_environment() -> dict[str, str]:
 
 
 def shopmeter(
-    directory: Path, *arguments: str, stdin: str = "", seconds: float = COMMAND_SECONDS, **env: str
+    directory: Path,
+    *arguments: str,
+    stdin: str = "",
+    seconds: float = COMMAND_SECONDS,
+    env: Mapping[str, str] | None = None,
 ) -> "subprocess.CompletedProcess[str]":
     """Run one command to its end."""
     return subprocess.run(
         [*COMMAND, *arguments],
         cwd=directory,
-        env={**clean_environment(), **env},
+        env={**clean_environment(), **(env or {})},
         input=stdin,
         capture_output=True,
         text=True,
@@ -92,7 +96,13 @@ def running_up(directory: Path, *options: str) -> Iterator[Up]:
                     process.kill()
 
 
-def survivors(processes: Sequence[psutil.Process]) -> list[psutil.Process]:
-    """Those of them that still run after a while in which they had time to end."""
+def survivors(processes: Sequence[psutil.Process]) -> list[str]:
+    """The commands of those that still run after a while in which they had time to end; they are killed now."""
     _, alive = psutil.wait_procs(processes, timeout=GONE_SECONDS)
-    return [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
+    found = []
+    for one in alive:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if one.status() != psutil.STATUS_ZOMBIE:
+                found.append(" ".join(one.cmdline()[-3:]))
+            one.kill()
+    return found

@@ -1,17 +1,45 @@
 """The demo on the real parts: equal to what was sent, and loud when it is not."""
 
+import contextlib
 import json
+import subprocess
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from deploy.demo import memory
-from tests.deploy.cli.running import shopmeter
+from tests.deploy.cli.running import COMMAND, clean_environment, shopmeter
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse, pytest.mark.timeout(600)]
 
+DEMO_SECONDS = 300.0
 SMALL = ("demo", "--free-ports", "--people", "150", "--days", "8", "--rate", "100", "--seconds", "3")
+
+
+@contextlib.contextmanager
+def demo_process(directory: Path, *options: str) -> "Iterator[subprocess.Popen[str]]":
+    """The demo as a process whose lines can be read while it runs."""
+    with subprocess.Popen(
+        [*COMMAND, *SMALL, *options],
+        cwd=directory,
+        env=clean_environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        # Reading lines has no deadline of its own; the end of the process ends it.
+        overdue = threading.Timer(DEMO_SECONDS, process.kill)
+        overdue.start()
+        try:
+            yield process
+        except BaseException:
+            process.kill()  # the kernel ends what it started
+            raise
+        finally:
+            process.wait()
+            overdue.cancel()
 
 
 def test_the_demo_equals_what_was_sent_and_a_false_or_broken_account_is_found_out(tmp_path: Path) -> None:
@@ -30,13 +58,24 @@ def test_the_demo_equals_what_was_sent_and_a_false_or_broken_account_is_found_ou
     assert state.is_whole
     state.truth.account("click", "accepted")
     memory.save(tmp_path / ".shopmeter", state)
-    done = shopmeter(tmp_path, *SMALL, seconds=300)
-    assert done.returncode == 1, done.stdout + done.stderr
-    second = json.loads(done.stdout.splitlines()[-1])
+    said = []
+    with demo_process(tmp_path, "--seconds", "7") as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line)
+            if "live 00:" in line:
+                # Killed now, it must not leave an account that looks whole.
+                state = memory.load(tmp_path / ".shopmeter")
+                assert state is not None
+                assert not state.is_whole
+    text = "".join(said)
+    assert "live 00:" in text
+    assert process.returncode == 1, text
+    second = json.loads(said[-1])
     assert second["equal"] == {**first["equal"], "read": False, "buckets": False}
     assert second["read"] > first["read"]
     assert "load" not in second["seconds"]
-    assert "click accepted: sent" in done.stdout
+    assert "click accepted: sent" in text
 
     # As a `kill -9` leaves it: marked before the first live record, and lacking what was sent afterwards.
     state = memory.load(tmp_path / ".shopmeter")
