@@ -63,7 +63,7 @@ class Person:
 
     __slots__ = (
         "changed", "dirty_sessions", "history", "key", "loose", "name",
-        "orders", "renamed", "sessions", "spans", "tenant", "withdrawn",
+        "orders", "renamed", "sessions", "spans", "tenant", "weight", "withdrawn",
     )  # fmt: skip
 
     def __init__(self, tenant: Tenant, name: str, key: bytes, state: PersonState, history: History) -> None:
@@ -76,6 +76,7 @@ class Person:
         self.loose = state.loose
         self.sessions: dict[str, Session] = {}
         self.changed = False
+        self.weight = 0  # bytes that what is in memory takes when stored
         self.dirty_sessions: dict[str, Session] = {}
         self.withdrawn: dict[
             str, tuple[int, list[str]]
@@ -96,11 +97,17 @@ class Person:
 
 
 class People:
-    """Finds people and sessions; remembers which have changed."""
+    """Finds people and sessions; remembers which have changed.
+
+    People are kept in two generations: whoever is seen moves to the young one, and when that holds `limit` bytes (as
+    stored; about seven times that in memory) the old one is let go of. So memory does not grow with the shop, and
+    costs nothing an event to bound.
+    """
 
     def __init__(self, state: StateReader, limit: int) -> None:
         self._state = state
         self._limit = limit
+        self._weight = 0
         # The watermark of the last flush: no event of this epoch was judged by an older one, so nothing that one of
         # them may ask for is forgotten before the epoch has been settled.
         self.floor = 0
@@ -116,7 +123,12 @@ class People:
         person = self._young.get(who)
         if person is None and (person := self._old.pop(who, None)) is not None:
             self._young[who] = person
+            self._weight += person.weight
         return person
+
+    def _weigh(self, person: Person, more: int) -> None:
+        person.weight += more
+        self._weight += more
 
     def find(self, tenant: Tenant, name: str) -> Person:
         """The person `name` (`c:...` or `a:...`) of the store, loaded if need be."""
@@ -136,10 +148,12 @@ class People:
                 raise LookupError(
                     f"segment {number} of a person is named in state but not stored: corrupt state"
                 )
+            self._weigh(person, len(value))
             return _decode_segment(value)
 
         history = History(state.open, state.sealed, load)
         person = self._young[who] = Person(tenant, who[len(tenant.store_id) + 1 :], key, state, history)
+        self._weigh(person, len(stored or b""))
         self._forget(person)
         return person
 
@@ -169,6 +183,8 @@ class People:
             stored = None
             if key not in person.withdrawn:
                 stored = self._state.get(_session_key(person.key, key))
+            if stored is not None:
+                self._weigh(person, len(stored))
             state = _decode_session(stored[_HEAD:]) if stored is not None else fresh_session()
             session = person.sessions[key] = Session(key, state)
         return session
@@ -200,6 +216,7 @@ class People:
     def write(self, person: Person, into: dict[bytes, Stored | None]) -> None:
         """Put the person's changed state into `into`. Rows have been made already."""
         history = person.history
+        weight = 0
         retention_days = person.tenant.retention // DAY_MS + 2
         for number in self._forget(person) if history.sealed else ():
             into[_segment_key(person.key, number)] = None
@@ -219,7 +236,9 @@ class People:
             view = session.view  # refreshed when its row was made
             head = view.start.to_bytes(8, "big") + view.end.to_bytes(8, "big")
             expires = view.end // DAY_MS + retention_days
-            into[_session_key(person.key, key)] = Stored(expires, head + _encode(session.state))
+            value = head + _encode(session.state)
+            weight += len(value)
+            into[_session_key(person.key, key)] = Stored(expires, value)
             last = max(last, view.end)
             session.widgets.clear()
             session.head = view.head
@@ -231,8 +250,12 @@ class People:
             for spans in person.spans.values():
                 last = max(last, spans[-1][1])
             root = PersonState(history.open, history.sealed, person.spans, person.orders, person.loose)
-            into[b"P" + person.key] = Stored(last // DAY_MS + retention_days, _encode(root))
+            value = _encode(root)
+            weight += len(value)
+            into[b"P" + person.key] = Stored(last // DAY_MS + retention_days, value)
             person.changed = False
+        if weight > person.weight:
+            self._weigh(person, weight - person.weight)
         person.withdrawn.clear()
         person.renamed.clear()
         if len(person.sessions) > SESSIONS_IN_MEMORY:
@@ -242,9 +265,10 @@ class People:
     def trim(self, watermark: int) -> None:
         """The epoch that ends with `watermark` is written, nobody is dirty: let go of people not seen for two rounds."""
         self.floor = watermark
-        if len(self._young) > self._limit:
+        if self._weight > self._limit:
             self._old = self._young
             self._young = {}
+            self._weight = 0
 
 
 def _segment_key(person: bytes, number: int) -> bytes:

@@ -55,7 +55,7 @@ from schemas.reasons import Reason, Rejected
 from schemas.stores import Store, fingerprint
 from schemas.topics import DAY_MS, FORWARDED, FUTURE_BOUND_MS, SOURCES
 
-PEOPLE_IN_MEMORY: Final = 1_500  # a generation of them, a partition
+PEOPLE_BYTES_IN_MEMORY: Final = 2 * 1_048_576  # a generation of people, a partition, as stored
 ORDERS_IN_MEMORY: Final = 500
 HOMES_IN_MEMORY: Final = 20_000
 
@@ -100,7 +100,7 @@ class Pipeline:
         self._times, self._record_time = resumed.times, resumed.record_time
         self._now = 0
         self._idle: frozenset[str] = frozenset()
-        self._people = People(state, PEOPLE_IN_MEMORY)
+        self._people = People(state, PEOPLE_BYTES_IN_MEMORY)
         self._people.floor = self.watermark
         self._orders = OrderBook(state, self._people, ORDERS_IN_MEMORY)
         self._browsing = Browsing(self._people, self._orders)
