@@ -19,8 +19,8 @@ from tests.kafka.pipeline_kit import installation
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
 
 RATE = 300.0
-# A history of this many visits a week has some 17,000 records: more than any of these tests sends.
-VISITS = 60
+# A history of this many visits a week has some 70,000 records, made as they are sent: more than any of these tests needs.
+VISITS = 250
 
 
 async def test_kill_9_of_worker_and_sink_at_random_moments_is_exact(

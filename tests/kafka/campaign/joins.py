@@ -17,6 +17,9 @@ from tests.kafka.pipeline_kit import Installation, installation
 JOIN, STOP, KILL, RESTART = "join", "stop", "kill", "kill and restart"
 SETTLE_SECONDS = 90.0
 SLOTS = ("0", "1")
+CYCLE_SECONDS = 60
+LIFE_A_SECOND = 1_200
+DAY_SECONDS = 86_400
 
 
 class Event(Struct, kw_only=True):
@@ -59,8 +62,11 @@ async def run_joins(
     seed: int,
 ) -> Joins:
     """`cycles` times: one of the two is stopped, killed, or killed and restarted; then both are there again."""
-    # About 30 s a cycle; what is left of the history is not sent.
-    history = large_history(int(cycles * 60 * rate), people=people, days=cycles * 60 / 2_400, seed=seed)
+    # Twice as long as cycles take; what is left is not sent. Twenty minutes of shop life a second: a partition that
+    # stands still for a session's length falls hours behind, within the allowed lateness of what it forwards.
+    seconds = cycles * CYCLE_SECONDS
+    days = seconds * LIFE_A_SECOND / DAY_SECONDS
+    history = large_history(int(seconds * rate), people=people, days=days, seed=seed)
     chance = random.Random(seed)
     async with installation(
         bootstrap, url, directory, history.scenario.settings(), partitions=partitions
