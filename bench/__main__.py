@@ -18,7 +18,7 @@ from rich.console import Console
 from bench import report
 from bench.groups import Stalled
 from bench.measures.throughput import Wrong
-from bench.plan import NAMES, Plan, quick
+from bench.plan import NAMES, Outcome, Plan, quick
 from bench.run import measure
 from bench.stack import PeerFailed
 from deploy.local.errors import LocalStackError
@@ -64,9 +64,13 @@ def main() -> int:
         console.print(f"{time.monotonic() - started:6.1f} s  {what}", highlight=False)
 
     data = told.data.absolute() / "bench"
+    outcome = Outcome()
     try:
-        outcome = asyncio.run(measure(plan, data, say))
+        asyncio.run(measure(plan, data, say, outcome))
     except (LocalStackError, MigrationFailed, PeerFailed, Stalled, TopicsError, Wrong, TimeoutError) as error:
+        if outcome.rows or outcome.figures:
+            console.print("measured before it went wrong, and not written:", highlight=False)
+            report.show(outcome, console)
         console.print(f"bench: {type(error).__name__}: {error}", style="red", markup=False, highlight=False)
         return EXIT_FAILED
     report.show(outcome, Console(width=None if sys.stdout.isatty() else 200))

@@ -14,14 +14,13 @@ from bench.tasks import LoadTask
 _ON_HISTORY = frozenset(("limit", "faust", "worker", "sink", "together"))
 
 
-async def measure(plan: Plan, data: Path, say: Say) -> Outcome:
-    """Everything that the plan names. `data`: where the generated history is kept for the next time.
+async def measure(plan: Plan, data: Path, say: Say, outcome: Outcome) -> None:
+    """Everything that the plan names, into `outcome`, which holds what was done even when the rest fails.
 
-    Topics, state and tables lie in a temporary directory that is removed. Raises LocalStackError, PeerFailed, Stalled,
+    `data`: where the generated history is kept for the next time. Topics, state and tables lie in a temporary directory that is removed. Raises LocalStackError, PeerFailed, Stalled,
     and Wrong when a run's numbers are not the simulator's.
     """
     directory = Path(tempfile.mkdtemp(prefix="shopmeter-bench-"))
-    outcome = Outcome()
     try:
         async with running(directory, say) as stack:
             await _measure(stack, plan, data, outcome)
@@ -30,7 +29,6 @@ async def measure(plan: Plan, data: Path, say: Say) -> Outcome:
         raise
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    return outcome
 
 
 def _keep_logs(directory: Path, data: Path) -> Path:
