@@ -17,8 +17,8 @@ _ON_HISTORY = frozenset(("limit", "faust", "worker", "sink", "together"))
 async def measure(plan: Plan, data: Path, say: Say, outcome: Outcome) -> None:
     """Everything that the plan names, into `outcome`, which holds what was done even when the rest fails.
 
-    `data`: where the generated history is kept for the next time. Topics, state and tables lie in a temporary directory that is removed. Raises LocalStackError, PeerFailed, Stalled,
-    and Wrong when a run's numbers are not the simulator's.
+    `data`: where the generated history is kept for the next time. Topics, state and tables lie in a temporary directory
+    that is removed. Raises LocalStackError, PeerFailed, Stalled; Wrong when a run's numbers are not the simulator's.
     """
     directory = Path(tempfile.mkdtemp(prefix="shopmeter-bench-"))
     try:
