@@ -55,7 +55,7 @@ from schemas.reasons import Reason, Rejected
 from schemas.stores import Store, fingerprint
 from schemas.topics import DAY_MS, FORWARDED, FUTURE_BOUND_MS, SOURCES
 
-PEOPLE_BYTES_IN_MEMORY: Final = 2 * 1_048_576  # a generation of people, a partition, as stored
+PEOPLE_BYTES_IN_MEMORY: Final = 1_250_000  # a generation of people, a partition, as stored
 ORDERS_IN_MEMORY: Final = 500
 HOMES_IN_MEMORY: Final = 20_000
 

@@ -18,7 +18,7 @@ from deploy.simulator.partitioning import Partitioner
 from deploy.simulator.scenario import Scenario
 from deploy.simulator.truth import Truth
 from deploy.simulator.wire import SimRecord
-from schemas.topics import SOURCES, Topics
+from schemas.topics import DAY_MS, SOURCES, Topics
 
 Progress = Callable[[int, int], None]
 """(records sent so far, about how many there will be; 0 when that is not known)."""
@@ -27,6 +27,7 @@ _BATCH_BYTES: Final = 131_072
 # A record may be a little over 256 KiB (it is one of the kinds of poison) and must still reach the broker.
 _REQUEST_BYTES: Final = 1_048_576
 _RECORDS_BETWEEN_YIELDS: Final = 2_000
+_EVENT_TIME_BETWEEN_FLUSHES_MS = 6 * 3_600_000
 _TICK_SECONDS: Final = 0.04
 # Behind by more than this, the schedule is moved rather than caught up: a burst would no longer be the given rate.
 _MOST_BEHIND_SECONDS: Final = 0.25
@@ -63,12 +64,18 @@ async def load_history(
             raise ValueError("load_history: limit and cache exclude each other")
         records, truth = cached_history(scenario, cache, stamped_at_ms=stamped)
     expected = scenario.expected_records if limit is None else min(limit, scenario.expected_records)
+    flushes = max(1, int(scenario.days * DAY_MS) // _EVENT_TIME_BETWEEN_FLUSHES_MS)
+    between_flushes = max(_RECORDS_BETWEEN_YIELDS, scenario.expected_records // flushes)
     async with _writer(bootstrap, topics, compression) as writer:
         sent = 0
         taken = iter(records if limit is None else islice(records, limit))
         while block := list(islice(taken, _RECORDS_BETWEEN_YIELDS)):
             await writer.write(block)
             sent += len(block)
+            if sent // between_flushes > (sent - len(block)) // between_flushes:
+                # A thin topic's batch fills in days of event time. Workers that run meanwhile would find the topic at
+                # its end, let the watermark pass, and call its records too late.
+                await writer.flush()
             if progress is not None:
                 progress(sent, expected)
             await asyncio.sleep(0)  # the sender's task needs a turn, or batches pile up in memory

@@ -23,6 +23,8 @@ class Chunk(NamedTuple):
     records: Sequence[SourceRecord]
     assignment: int
     """The assignment it was fetched under. A chunk of an earlier one is dropped: it is read again by whoever owns it."""
+    taken_ms: int = 0
+    """Wall clock when it was taken from what was fetched."""
 
 
 class Positions:

@@ -17,15 +17,18 @@ class End(NamedTuple):
     offset: int
     """The last stable offset: what a read-committed reader may see ends here."""
     seen: float
-    """When the response came, in seconds of the monotonic clock."""
+    """When we saw the response, in seconds of the monotonic clock."""
+    answered_ms: int = 0
+    """When the response came, by the wall clock."""
 
 
 class _TopicEnd:
-    __slots__ = ("at_end_since", "last_at_end", "offset", "seen")
+    __slots__ = ("answered_ms", "at_end_since", "last_at_end", "offset", "seen")
 
     def __init__(self) -> None:
         self.offset: int | None = None
         self.seen = 0.0
+        self.answered_ms = 0
         self.at_end_since: float | None = None
         self.last_at_end: float | None = None
 
@@ -41,7 +44,7 @@ class TopicEnds:
         """Take note of a topic's processed position and of the last fetch response, if there was any."""
         state = self._ends[topic]
         if end is not None:
-            state.offset, state.seen = end
+            state.offset, state.seen, state.answered_ms = end
         if state.offset is None:
             return
         if position < state.offset:
@@ -51,12 +54,18 @@ class TopicEnds:
         if state.at_end_since is None:
             state.at_end_since = now
 
-    def idle(self) -> frozenset[str]:
-        """Topics for which a response that came `idle_after` after the end was reached still said: the end."""
+    def idle(self, since_ms: int = 0) -> frozenset[str]:
+        """Topics for which a response that came `idle_after` after the end was reached still said: the end.
+
+        Only responses since `since_ms` count, the moment at which the last processed chunk was taken: an older one says
+        nothing of what was written before that chunk, and the watermark would pass it.
+        """
         return frozenset(
             topic
             for topic, state in self._ends.items()
-            if state.at_end_since is not None and state.seen - state.at_end_since >= self._idle_after
+            if state.at_end_since is not None
+            and state.answered_ms >= since_ms
+            and state.seen - state.at_end_since >= self._idle_after
         )
 
     def behind(self, now: float) -> frozenset[str]:

@@ -167,7 +167,8 @@ class ChunkThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         end = state.position
         if begin == end:
             return None
-        return Chunk(self.options.topics.short(tp.topic), tp.partition, begin, end, records, assignment)
+        topic, taken_ms = self.options.topics.short(tp.topic), int(time.time() * SECOND_MS)
+        return Chunk(topic, tp.partition, begin, end, records, assignment, taken_ms)
 
     def _ends(self) -> dict[TopicPartition, End]:
         ends: dict[TopicPartition, End] = {}
@@ -185,7 +186,7 @@ class ChunkThread(AIOKafkaConsumerThread):  # type: ignore[misc]
                 opened.answered = state.timestamp
                 opened.seen = now
             end = state.lso if state.lso is not None and state.lso >= 0 else state.highwater
-            ends[tp] = End(end, opened.seen)
+            ends[tp] = End(end, opened.seen, state.timestamp)
         return ends
 
     def _current_assignment(self) -> Any | None:

@@ -44,6 +44,7 @@ class Partition:
         self.ends = TopicEnds(INPUTS, idle_after=seconds(options.idle_after_ms))
         self._options = options
         self._epoch_number = store.meta.number if store.meta else 0
+        self._taken_ms = 0
         self._sizes: dict[str, int] = {}
         self._first_chunk_at: float | None = None
         self._idle: frozenset[str] = frozenset()
@@ -55,7 +56,8 @@ class Partition:
         """Process a chunk and make its end committable. Anything raised must end the process."""
         self.positions.check(chunk)
         if chunk.records:
-            self.processor.observe(now_ms=now_ms, idle=self.ends.idle())
+            self.processor.observe(now_ms=now_ms, idle=self.ends.idle(self._taken_ms))
+            self._taken_ms = max(self._taken_ms, chunk.taken_ms)
             before = self.processor.topic_times().get(chunk.topic)
             self.processor.process(chunk.topic, chunk.records)
             self._size_next(chunk, before)
@@ -100,14 +102,14 @@ class Partition:
 
     def is_due(self) -> bool:
         """Is there anything to flush: records, a topic that became idle, or just a while without a flush?"""
-        if self._first_chunk_at is not None or self.ends.idle() != self._idle:
+        if self._first_chunk_at is not None or self.ends.idle(self._taken_ms) != self._idle:
             return True
         # Time passes for the processor too, even when nothing comes.
         return time.monotonic() - self._flushed_at >= seconds(self._options.idle_after_ms)
 
     def cut(self, now_ms: int) -> Cut | None:
         """Step 1 of an epoch: flush and offsets in one synchronous step. None when nothing happened."""
-        idle = self.ends.idle()
+        idle = self.ends.idle(self._taken_ms)
         self.processor.observe(now_ms=now_ms, idle=idle)
         epoch = self.processor.flush()
         self._idle = idle

@@ -62,6 +62,15 @@ def test_a_topic_is_idle_only_when_a_later_answer_of_the_broker_still_says_the_e
     assert ends.lag("cart", 7) == 1
 
 
+def test_an_answer_from_before_the_last_chunk_was_taken_does_not_make_a_topic_idle() -> None:
+    ends = TopicEnds(["cart"], idle_after=5.0)
+    ends.observe("cart", 7, End(7, 100.0, 1_000), 100.0)
+    ends.observe("cart", 7, End(7, 106.0, 7_000), 106.0)
+    assert ends.idle(7_000) == {"cart"}
+    # Records may have come to it between that answer and a chunk of another topic that was taken at 7,001.
+    assert ends.idle(7_001) == set()
+
+
 def test_a_topic_that_touches_its_end_now_and_then_is_not_behind() -> None:
     ends = TopicEnds(["cart", "order"], idle_after=5.0)
     assert ends.behind(0.0) == {"cart", "order"}
