@@ -1,4 +1,4 @@
-"""What an event loads and writes does not grow with what its person did before: counted in keys and bytes, not in time."""
+"""What an event loads and writes does not grow with what its person did before: counted in keys and bytes, not time."""
 
 import json
 
