@@ -12,6 +12,7 @@ from deploy.local.kafka import KafkaBroker
 from deploy.local.supervisor import Supervisor
 from tests.fixtures.clickhouse import ClickHouseEndpoint
 from tests.kafka.campaign.killing import kill_often
+from tests.kafka.campaign.moving import Moving
 from tests.kafka.campaign.shops import small_history
 from tests.kafka.campaign.verdict import summary
 from tests.kafka.pipeline_kit import installation
@@ -31,15 +32,16 @@ async def test_kill_9_of_worker_and_sink_at_random_moments_is_exact(
         worker, sink = await shop.worker(), await shop.sink()
         load, killed = shop.load(history.records), asyncio.Event()
         loading = asyncio.create_task(load.run(rate=RATE, enough=killed.is_set))
-        kills = await asyncio.gather(
-            kill_often(worker, 4, chance, load=load, longest_wait=1.5),
-            kill_often(sink, 4, chance, load=load, longest_wait=1.5),
-        )
+        async with Moving(shop.settings) as moving:
+            kills = await asyncio.gather(
+                kill_often(worker, 4, chance, load=load, moving=moving, longest_wait=1.0),
+                kill_often(sink, 4, random.Random(3), load=load, moving=moving, longest_wait=1.0),
+            )
         assert not loading.done(), "the kills were to happen while records flow"
         killed.set()
         await loading
         await shop.exact()
-        assert any(kill.was_working for kill in kills[0])
+        assert all(any(kill.was_working for kill in found) for found in kills)
         assert worker.exits.count(-signal.SIGKILL) == sink.exits.count(-signal.SIGKILL) == 4
         assert worker.unasked == sink.unasked == []
 

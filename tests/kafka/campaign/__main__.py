@@ -47,6 +47,9 @@ def _options() -> argparse.Namespace:
     both = argparse.ArgumentParser(add_help=False)
     both.add_argument("--seed", type=int, default=1, help="of the history and of the moments")
     both.add_argument("--rate", type=float, default=2_500.0, help="records a second")
+    # Ten minutes a second: a partition that stands still for a minute is hours behind the others, within the allowed
+    # lateness of what it forwards to them.
+    both.add_argument("--life", type=float, default=600.0, help="seconds of event time in a second")
     both.add_argument("--people", type=int, default=20_000)
     both.add_argument("--partitions", type=int, default=8)
     both.add_argument("--keep", action="store_true", help="leave the directory with all logs")

@@ -11,15 +11,13 @@ from tests.kafka.campaign.kills import spread
 from tests.kafka.campaign.load import Load
 from tests.kafka.campaign.moving import Moving
 from tests.kafka.campaign.report import Finding, progress, table
-from tests.kafka.campaign.shops import large_history
+from tests.kafka.campaign.shops import DAY_SECONDS, large_history
 from tests.kafka.pipeline_kit import Installation, installation
 
 JOIN, STOP, KILL, RESTART = "join", "stop", "kill", "kill and restart"
 SETTLE_SECONDS = 90.0
 SLOTS = ("0", "1")
-CYCLE_SECONDS = 60
-LIFE_A_SECOND = 1_200
-DAY_SECONDS = 86_400
+CYCLE_SECONDS = 90
 
 
 class Event(Struct, kw_only=True):
@@ -57,15 +55,15 @@ async def run_joins(
     *,
     cycles: int,
     rate: float,
+    life: float,
     people: int,
     partitions: int,
     seed: int,
 ) -> Joins:
     """`cycles` times: one of the two is stopped, killed, or killed and restarted; then both are there again."""
-    # Twice as long as cycles take; what is left is not sent. Twenty minutes of shop life a second: a partition that
-    # stands still for a session's length falls hours behind, within the allowed lateness of what it forwards.
+    # Longer than cycles take; what is left is not sent.
     seconds = cycles * CYCLE_SECONDS
-    days = seconds * LIFE_A_SECOND / DAY_SECONDS
+    days = seconds * life / DAY_SECONDS
     history = large_history(int(seconds * rate), people=people, days=days, seed=seed)
     chance = random.Random(seed)
     async with installation(

@@ -38,14 +38,16 @@ async def kill_often(
     chance: random.Random,
     *,
     load: Load,
-    moving: Moving | None = None,
+    moving: Moving,
     longest_wait: float = 2.5,
 ) -> list[Kill]:
-    """`count` kills of the member. `moving`: what tells when a worker's partitions move again."""
+    """`count` kills of the member, most of them while rows flow, as `moving` tells."""
     kills: list[Kill] = []
     for _ in range(count):
         if chance.random() >= EARLY_SHARE:
             await member.works()
+            # A sink that is killed while no worker commits has nothing to lose.
+            await moving.any_after(time.monotonic())
         await asyncio.sleep(chance.uniform(0.0, longest_wait))  # a random moment is the point
         kill = Kill(member.name, load.sent, bool(member.has()))
         starts, moment = member.starts, time.monotonic()
@@ -63,11 +65,11 @@ async def kill_often(
     return kills
 
 
-async def _follow(kill: Kill, member: Member, start: int, moment: float, moving: Moving | None) -> None:
+async def _follow(kill: Kill, member: Member, start: int, moment: float, moving: Moving) -> None:
     kill.seconds_to_work = await member.works() - moment
     if member.starts != start:
         kill.seconds_to_work = 0.0  # it ended by itself in between: not the time of one start
         return
-    if moving is not None:
+    if member.role == "worker":
         kill.seconds_to_commit = await moving.any_after(moment + TRAILING_SECONDS) - moment
         kill.seconds_to_all = await moving.all_after(moment + TRAILING_SECONDS) - moment

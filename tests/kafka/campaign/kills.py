@@ -11,7 +11,7 @@ from msgspec import Struct
 from tests.kafka.campaign.killing import Kill, kill_often
 from tests.kafka.campaign.moving import Moving, share
 from tests.kafka.campaign.report import Finding, progress, table
-from tests.kafka.campaign.shops import large_history
+from tests.kafka.campaign.shops import DAY_SECONDS, large_history
 from tests.kafka.pipeline_kit import installation
 
 
@@ -36,13 +36,15 @@ async def run_kills(
     events: int,
     kills: int,
     rate: float,
+    life: float,
     people: int,
     partitions: int,
     seed: int,
 ) -> Kills:
     """At least `events` records at `rate` a second, and `kills` kills of each, whichever takes longer."""
-    # Twice as long as wanted, for the case that the kills take longer than the events.
-    history = large_history(2 * events, people=people, days=6, seed=seed)
+    # Four times as long as wanted: a busy machine takes longer for the kills than for the events.
+    most = 4 * events
+    history = large_history(most, people=people, days=most / rate * life / DAY_SECONDS, seed=seed)
     chance = random.Random(seed)
     async with installation(
         bootstrap, url, directory, history.scenario.settings(), partitions=partitions
@@ -63,7 +65,9 @@ async def run_kills(
             began = time.monotonic()
             of_worker, of_sink = await asyncio.gather(
                 kill_often(worker, kills, chance, load=load, moving=moving, longest_wait=longest),
-                kill_often(sink, kills, random.Random(seed + 1), load=load, longest_wait=longest),
+                kill_often(
+                    sink, kills, random.Random(seed + 1), load=load, moving=moving, longest_wait=longest
+                ),
             )
             during = not loading.done()
             killed.set()

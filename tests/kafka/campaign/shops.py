@@ -11,6 +11,7 @@ from deploy.simulator.scenario import Habits, Rates, Scenario, StoreSpec
 from deploy.simulator.wire import SimRecord
 
 HOUR_MS = 3_600_000
+DAY_SECONDS = 86_400
 SHOPS = (
     StoreSpec(store_id="acme", people=60, products=40, other_currencies=("USD",)),
     StoreSpec(store_id="sakura", zone="Asia/Tokyo", currency="JPY", people=40, products=40),
