@@ -69,6 +69,7 @@ class Browsing:
                 mine = Described(at, rank, event.event_id, context.country)
                 if mine.before(state.country):
                     state.country = mine
+        session.is_row_due = True
         person.dirty_sessions[key] = session
         return session
 

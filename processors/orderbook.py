@@ -226,13 +226,18 @@ class OrderBook:
         for key, widget in before ^ after:
             session = self._people.session(person, key)
             orders = session.state.exposures[widget].orders
+            was_converted = bool(orders)
             if (key, widget) in after:
                 orders.append(order_id)
                 orders.sort()
             else:
                 orders.remove(order_id)
-            session.widgets.add(widget)
-            self._people.touch(person, session)
+            if was_converted == bool(orders):
+                # One more order of many says nothing new of the session: of a busy person's week, hundreds of rows.
+                self._people.touch_state(person, session)
+            else:
+                session.widgets.add(widget)
+                self._people.touch(person, session)
 
     # -- the end of an epoch ---------------------------------------------------------------------------------------
 

@@ -136,12 +136,13 @@ class View:
 class Session:
     """A session at work: its state, and what of it has changed since the last flush."""
 
-    __slots__ = ("head", "key", "state", "view", "widgets")
+    __slots__ = ("head", "is_row_due", "key", "state", "view", "widgets")
 
     def __init__(self, key: str, state: SessionState) -> None:
         self.key = key
         self.state = state
         self.widgets: set[str] = set()
+        self.is_row_due = False
         self.view = View(state)
         """As of the last flush; `refresh` looks again."""
         self.head = self.view.head
