@@ -40,7 +40,7 @@ def worker(
     changes = {
         key: value for key, value in (("instance", instance), ("http_port", port)) if value is not None
     }
-    settings = here(data, worker=changes).settings
+    settings = here(data, starting=True, worker=changes).settings
     factory = make_factory(load_stores(settings), partitions=settings.partitions)
     on_disk = settings.worker.state_backend == "rocksdb"
     signals = WorkerSignals(settings.partitions, state_dir=settings.state_dir if on_disk else None)
@@ -77,7 +77,7 @@ def sink(
     changes = {
         key: value for key, value in (("instance", instance), ("http_port", port)) if value is not None
     }
-    settings = here(data, sink=changes).settings
+    settings = here(data, starting=True, sink=changes).settings
 
     async def run(settings: Settings) -> None:
         signals = SinkSignals()
@@ -100,7 +100,7 @@ def probe(port: Port = 0, data: Data = None) -> None:
     from deploy.cli.found import here
     from streams.probe import run_probe
 
-    asyncio.run(run_probe(here(data).settings, port=port or 0))
+    asyncio.run(run_probe(here(data, starting=True).settings, port=port or 0))
     raise typer.Exit(ExitCode.OK)
 
 
