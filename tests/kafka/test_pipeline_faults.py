@@ -90,14 +90,14 @@ async def test_a_broker_that_is_stopped_and_one_that_is_killed_come_back_to_an_e
             await worker.works()
             await sink.works()
             for number in (signal.SIGTERM, signal.SIGKILL):
-                sent = load.sent
+                before = load.acknowledged
                 supervisor.kill(service.name, number)
                 await supervisor.exited(service.name)
                 await supervisor.restart(service.name)
                 deadline = time.monotonic() + 60
-                while load.sent < sent + RATE and time.monotonic() < deadline:
+                while load.acknowledged < before + RATE and time.monotonic() < deadline:
                     await asyncio.sleep(0.1)
-                assert load.sent >= sent + RATE, f"the producer does not go on:\n{shop.logs()}"
+                assert load.acknowledged >= before + RATE, f"the producer does not go on:\n{shop.logs()}"
             over.set()
             await loading
             await shop.exact()

@@ -14,13 +14,16 @@ from streams.settings import Settings
 BLOCK = 100
 # A record may be a little over 256 KiB: it is one of the kinds of poison.
 REQUEST_BYTES = 1_048_576
+# Records must outlast a broker that is away: the default gives them up after 40 s.
+REQUEST_TIMEOUT_MS = 180_000
 
 
 class Load:
-    """Writes what an iterator gives. `sent` grows while it runs."""
+    """Writes what an iterator gives. `sent` (to the client) and `acknowledged` (by the broker) grow while it runs."""
 
     def __init__(self, settings: Settings, records: Iterable[SimRecord]) -> None:
         self.sent = 0
+        self.acknowledged = 0
         self._settings = settings
         self._records = iter(records)
 
@@ -40,6 +43,7 @@ class Load:
             enable_idempotence=True,
             linger_ms=0,
             max_request_size=REQUEST_BYTES,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
         )
         await producer.start()
         try:
@@ -57,9 +61,11 @@ class Load:
                 break
             for record in block:
                 topic = self._settings.topics.source(record.topic)
-                waiting.append(
-                    await producer.send(topic, record.value, key=record.key, timestamp_ms=record.timestamp_ms)
+                future = await producer.send(
+                    topic, record.value, key=record.key, timestamp_ms=record.timestamp_ms
                 )
+                future.add_done_callback(self._acknowledge)
+                waiting.append(future)
             written += len(block)
             self.sent += len(block)
             if rate:
@@ -69,3 +75,7 @@ class Load:
                 waiting = []
         await asyncio.gather(*waiting)
         return written
+
+    def _acknowledge(self, future: asyncio.Future[Any]) -> None:
+        # A failed one is raised by `run`.
+        self.acknowledged += not future.cancelled() and future.exception() is None
