@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -36,6 +37,15 @@ class _Worker(faust.Worker):  # type: ignore[misc]
     """Faust's worker without its terminal decorations; tells when the app has started."""
 
     when_started: Callable[[], None]
+
+    def install_signal_handlers(self) -> None:
+        """SIGINT and SIGTERM end the worker. Nothing else does anything."""
+        super().install_signal_handlers()
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            # Faust would write every task with its variables to the log, customers' records among them, or wait in a
+            # debugger for a terminal that is not there.
+            self.loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
 
     async def on_startup_finished(self) -> None:
         """Everything imported and built by now stays for ever: freeze it."""
