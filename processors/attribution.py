@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from processors.touches import ADDED, KIND_NAMES, REMOVED, History
+from processors.segments import ADDED, KIND_NAMES, REMOVED
+from processors.touches import History
 
 
 class Exposed(Struct, array_like=True, gc=False, frozen=True):

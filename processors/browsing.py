@@ -6,9 +6,9 @@ from typing import Any, Final
 from processors import sessions as s
 from processors.orderbook import OrderBook
 from processors.people import People, Person
+from processors.segments import ADDED, CLICKED, NO_POSITION, REMOVED, VIEWED, Act, Impression
 from processors.sessions import Described, Exposure, Session, merge
 from processors.spans import made_key, place
-from processors.touches import ADDED, CLICKED, NO_POSITION, REMOVED, VIEWED, Act, Impression
 from schemas.events.browsing import (
     CartAdded,
     CartEmptied,

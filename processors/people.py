@@ -10,9 +10,10 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from processors.segments import SealedRef, Segment, empty_segment
 from processors.sessions import Session, SessionState, fresh_session
 from processors.spans import Span, start_of
-from processors.touches import History, SealedRef, Segment, empty_segment
+from processors.touches import History
 from schemas.epoch import StateReader, Stored
 from schemas.stores import Calendar, Store
 from schemas.topics import DAY_MS

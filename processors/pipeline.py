@@ -31,21 +31,17 @@ from processors.dead_letters import dead_letter
 from processors.flush import Flush
 from processors.forwarding import (
     Change,
-    Holder,
     Kind,
     OrderIndex,
     forward_event,
-    read_change,
     read_headers,
-    read_holder,
-    tell,
 )
+from processors.order_news import OrderNews
 from processors.orderbook import OrderBook
 from processors.people import People, Tenant
 from processors.resume import META_FORMAT, Meta, resume
 from processors.windows import Windows
 from schemas.epoch import Epoch, Outgoing, ProcessorFactory, SourceRecord, StateReader
-from schemas.events.clock import event_time
 from schemas.events.decode import decode
 from schemas.events.order import OrderCaptured
 from schemas.events.person import person_key
@@ -104,7 +100,7 @@ class Pipeline:
         self._people.floor = self.watermark
         self._orders = OrderBook(state, self._people, ORDERS_IN_MEMORY)
         self._browsing = Browsing(self._people, self._orders)
-        self._index = OrderIndex(state)
+        self._news = OrderNews(partition, partitions, OrderIndex(state), self._orders, tenants)
         self._windows = Windows(state)
         self._ledger: Cells[LedgerKey] = Cells(b"L", LEDGER_NAMES, state)
         self._seen: set[bytes] = set()
@@ -169,7 +165,7 @@ class Pipeline:
             if not is_first_arrival:
                 forwarded = read_headers(record.headers)
                 if forwarded.kind is not Kind.EVENT:
-                    self._hear(forwarded.kind, record.value or b"")
+                    self._outgoing += self._news.heard(forwarded.kind, record.value or b"")
                     continue
                 source = forwarded.topic
             if timestamp // HOUR_MS != hour:
@@ -248,43 +244,10 @@ class Pipeline:
         if kind is OrderCaptured:
             person = self._people.get(who) or self._people.load(who, tenant)
             if self._orders.captured(event, at, tenant, person):
-                self._announce(Holder(tenant.store_id, event.order_id, self.partition))
+                self._outgoing += self._news.first_captured(tenant.store_id, event.order_id)
         elif kind in _OF_ORDERS:
             change = Change(tenant.store_id, event.order_id, record.timestamp, record.value or b"")
-            for holder in self._index.changed(change):
-                if holder == self.partition:
-                    _OF_ORDERS[kind](self._orders, event, at, tenant)
-                else:
-                    self._outgoing.append(tell(change, holder))
-
-    # -- news of orders --------------------------------------------------------------------------------------------
-
-    def _announce(self, news: Holder) -> None:
-        """Say that we hold an order that is new to us."""
-        home = partition_of(f"{news.store_id}|order:{news.order_id}".encode(), self._partitions)
-        if home == self.partition:
-            self._note(news)
-        else:
-            self._outgoing.append(tell(news, home))
-
-    def _note(self, news: Holder) -> None:
-        for change in self._index.held_by(news.store_id, news.order_id, news.partition):
-            if news.partition == self.partition:
-                self._change(change)
-            else:
-                self._outgoing.append(tell(change, news.partition))
-
-    def _change(self, change: Change) -> None:
-        """Apply a cancel or refund that the order's own partition has accepted. Again is harmless."""
-        event: Any = decode("order", change.value, self._stores)
-        tenant = self._tenants[change.store_id]
-        _OF_ORDERS[event.__class__](self._orders, event, event_time(event, change.timestamp), tenant)
-
-    def _hear(self, kind: Kind, value: bytes) -> None:
-        if kind is Kind.HOLDER:
-            self._note(read_holder(value))
-        else:
-            self._change(read_change(value))
+            self._outgoing += self._news.accepted(change)
 
     # -- buckets ---------------------------------------------------------------------------------------------------
 
@@ -332,7 +295,7 @@ class Pipeline:
             return None
         self._clock = max(self._clock + 1, self._now)
         flush = Flush(self.partition, self._clock, self.watermark)
-        flush.orders(self._orders, self._index, self._people)
+        flush.orders(self._orders, self._news.index, self._people)
         flush.people(self._people)
         flush.cells(self._windows.cells, self._ledger, max(t.retention for t in self._tenants.values()))
         latest = max(self._times.values(), default=0)

@@ -6,116 +6,23 @@ again. Queries go from the newest segment back and stop as soon as nothing older
 with the history.
 """
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import insort
 from collections.abc import Callable, Iterator
-from operator import attrgetter
 from typing import Final
 
-from msgspec import Struct
+from processors.segments import (
+    REMOVED,
+    Act,
+    Anchor,
+    Impression,
+    SealedRef,
+    Segment,
+    by_time,
+    empty_segment,
+    without,
+)
 
-NO_POSITION: Final = 1 << 30  # after every position: "none is last" (decisions H71)
 SEGMENT_CAPACITY: Final = 64
-
-REMOVED, CLICKED, VIEWED, ADDED = range(4)
-KIND_NAMES: Final = ("removed", "clicked", "detail_viewed", "added")
-
-
-class Impression(Struct, array_like=True, gc=False):
-    """One widget shown once, with products and, in parallel, positions. `session_id` is empty where it had none."""
-
-    at: int
-    event_id: str
-    widget: str
-    strategy: str
-    placement: str
-    session_id: str
-    channel: str
-    products: list[str]
-    positions: list[int]
-
-    def position_of(self, product: str) -> int:
-        """The best position of the product, which may be shown more than once."""
-        return min(
-            [place for shown, place in zip(self.products, self.positions, strict=True) if shown == product]
-        )
-
-
-class Anchor(Struct, array_like=True, gc=False):
-    """The impression that made an interaction one with a recommended product (H73)."""
-
-    at: int
-    widget: str
-    strategy: str
-    placement: str
-
-
-class Act(Struct, array_like=True, gc=False):
-    """A click, a detail view, an add or a remove of one product."""
-
-    at: int
-    kind: int
-    event_id: str
-    quantity: int
-    session_id: str
-    channel: str
-    widget: str  # of the click itself, empty if it named none
-    anchor: Anchor | None
-
-
-class Segment(Struct, array_like=True, gc=False):
-    """Up to SEGMENT_CAPACITY touches; impressions ascend in time.
-
-    `index`: product -> positions in `impressions`, ascending; only of a sealed segment. The open one is short and
-    changes with every impression, so there a search costs less than an index.
-    """
-
-    impressions: list[Impression]
-    index: dict[str, list[int]] | None
-    acts: dict[str, list[Act]]
-    empties: list[int]
-    lowest: int
-    highest: int
-    last_act: int
-    size: int
-
-    def seal(self) -> None:
-        """Make the index."""
-        index: dict[str, list[int]] = {}
-        for number, impression in enumerate(self.impressions):
-            for product in {*impression.products}:
-                index.setdefault(product, []).append(number)
-        self.index = index
-
-    def shown(self, product: str, low: int, high: int) -> Iterator[Impression]:
-        """Impressions of the product in [low, high], the latest first."""
-        impressions = self.impressions
-        if self.index is not None:
-            for number in reversed(self.index.get(product, ())):
-                impression = impressions[number]
-                if low <= impression.at <= high:
-                    yield impression
-            return
-        for number in range(bisect_right(impressions, high, key=_at) - 1, -1, -1):
-            impression = impressions[number]
-            if impression.at < low:
-                return
-            if product in impression.products:
-                yield impression
-
-
-class SealedRef(Struct, array_like=True, gc=False):
-    """Where a sealed segment is, and the times in it. `bound`: the largest time in it and all sealed before it."""
-
-    number: int
-    lowest: int
-    highest: int
-    last_act: int
-    bound: int
-
-
-def empty_segment() -> Segment:
-    """An open segment without touches."""
-    return Segment([], None, {}, [], 1 << 62, 0, 0, 0)
 
 
 class History:
@@ -159,7 +66,7 @@ class History:
         """Remember what was shown."""
         impressions = self._room(impression.at, 1).impressions
         if impressions and impression.at < impressions[-1].at:
-            insort(impressions, impression, key=_at)
+            insort(impressions, impression, key=by_time)
         else:
             impressions.append(impression)
 
@@ -213,7 +120,7 @@ class History:
                 self.loaded.pop(number, None)
                 self.changed.discard(number)
         if self.open.lowest < before:
-            self.open = _without(self.open, before)
+            self.open = without(self.open, before)
         return gone
 
     # -- what an order or a session asks ---------------------------------------------------------------------------
@@ -311,25 +218,6 @@ class History:
         return best
 
 
-def _without(segment: Segment, before: int) -> Segment:
-    """The segment less what is older than `before`."""
-    fresh = empty_segment()
-    fresh.impressions = segment.impressions[bisect_left(segment.impressions, before, key=_at) :]
-    for product, acts in segment.acts.items():
-        kept_acts = [act for act in acts if act.at >= before]
-        if kept_acts:
-            fresh.acts[product] = kept_acts
-    fresh.empties = [at for at in segment.empties if at >= before]
-    times = [impression.at for impression in fresh.impressions]
-    act_times = [act.at for acts in fresh.acts.values() for act in acts]
-    times += act_times + fresh.empties
-    fresh.lowest = min(times, default=1 << 62)
-    fresh.highest = max(times, default=0)
-    fresh.last_act = max(act_times, default=0)
-    fresh.size = len(times)
-    return fresh
-
-
 def _latest(
     impressions: list[Impression], product: str, low: int, high: int, widget: str
 ) -> Impression | None:
@@ -365,6 +253,3 @@ def _wins(one: Impression, other: Impression, product: str) -> bool:
         other.widget,
         other.event_id,
     )
-
-
-_at: Final = attrgetter("at")
