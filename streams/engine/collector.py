@@ -1,8 +1,9 @@
 """Garbage collection between epochs: automatic collection costs a third of the throughput, none at all leaks.
 
 What exists after the start (modules, the app, Faust's graph) is frozen: never looked at again. Young objects are
-collected every few seconds, which costs in proportion to what was made since then and is still there. All others are
-looked at only now and then, since millions of cached states would be walked each time.
+collected every few seconds. All others soon after: what is in flight during a young collection grows old, and the
+clients' futures and batches are cycles that only a full one frees. At 600 s between these, a worker under full load grew
+by a gigabyte a minute. A full collection walks the cached people, some 600,000 objects.
 """
 
 import gc
@@ -14,8 +15,8 @@ log = logging.getLogger("shopmeter.engine")
 
 YOUNG = 1
 OLD = 2
-YOUNG_EVERY_SECONDS = 10.0
-OLD_EVERY_SECONDS = 600.0
+YOUNG_EVERY_SECONDS = 5.0
+OLD_EVERY_SECONDS = 10.0
 
 
 class Collector:
