@@ -149,7 +149,7 @@ class People:
                 raise LookupError(
                     f"segment {number} of a person is named in state but not stored: corrupt state"
                 )
-            self._weigh(person, len(value))
+            # Nothing here may name the person: a cycle would keep whoever is let go of until a full collection.
             return _decode_segment(value)
 
         history = History(state.open, state.sealed, load)
