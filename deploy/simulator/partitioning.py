@@ -1,27 +1,8 @@
-"""Where Kafka's default partitioner puts a key: murmur2, as the Java client has it, remembered per key."""
+"""Where Kafka's default partitioner puts a key, remembered per key: the simulator asks for every record."""
 
-import struct
 from typing import Final
 
-_SEED: Final = 0x9747B28C
-_M: Final = 0x5BD1E995
-_MASK: Final = 0xFFFFFFFF
-
-
-def murmur2(data: bytes) -> int:
-    """The 32-bit hash, unsigned."""
-    size = len(data)
-    h = _SEED ^ size
-    whole = size & ~3
-    for (k,) in struct.iter_unpack("<I", data[:whole]):
-        k = (k * _M) & _MASK
-        k ^= k >> 24
-        h = ((h * _M) & _MASK) ^ ((k * _M) & _MASK)
-    if whole != size:
-        h = ((h ^ int.from_bytes(data[whole:], "little")) * _M) & _MASK
-    h ^= h >> 13
-    h = (h * _M) & _MASK
-    return h ^ (h >> 15)
+from schemas.partitioning import partition_of
 
 
 class Partitioner:
@@ -36,5 +17,5 @@ class Partitioner:
         if partition is None:
             if len(self._known) > 2_000_000:
                 self._known.clear()
-            partition = self._known[key] = (murmur2(key) & 0x7FFFFFFF) % self.partitions
+            partition = self._known[key] = partition_of(key, self.partitions)
         return partition
