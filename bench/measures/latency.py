@@ -54,11 +54,14 @@ async def latency(stack: Stack, plan: Plan, outcome: Outcome, stores: dict[str, 
         f" until a query polled every 50 ms shows the row (query p50 {probes.detail['query_p50_s'] * 1000:.0f} ms); the"
         f" traffic was at most {traffic.detail['behind_s'] * 1000:.0f} ms behind its pace"
     )
-    for name, goal in (("p50", ""), ("p99", "<= 2 s"), ("max", "")):
-        figure = Figure(
-            name=f"produce to visible, {name}", value=probes.detail[f"{name}_s"], unit="s", goal=goal, how=how
-        )
-        outcome.figures.append(figure)
+    for name, key, goal in (
+        ("produce to visible, p50", "p50_s", ""),
+        ("produce to visible, p99", "p99_s", "<= 2 s"),
+        ("produce to visible, max", "max_s", ""),
+        ("of it, produce to committed row in Kafka, p50", "committed_p50_s", ""),
+        ("of it, produce to committed row in Kafka, p99", "committed_p99_s", ""),
+    ):
+        outcome.figures.append(Figure(name=name, value=probes.detail[key], unit="s", goal=goal, how=how))
     cores = {name.partition("-")[0]: (after[name] - before[name]) / probes.seconds for name in before}
     outcome.detail["latency"] = {
         "probes": probes.detail, "traffic": traffic.detail, "events_per_s": rate, "cores_used": cores,

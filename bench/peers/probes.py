@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 import orjson
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from bench.history import STORE
 from bench.peer import PeerResult, Stopwatch, main
@@ -41,6 +41,8 @@ class Probes:
 
     def __init__(self) -> None:
         self.sent: dict[int, float] = {}
+        self.committed: dict[int, float] = {}
+        """When a consumer of the rows topic had the row: the worker's share of the way."""
         self.seen: dict[int, float] = {}
         self.query_s: list[float] = []
 
@@ -49,11 +51,9 @@ class Probes:
         """The first probe that no query has shown yet."""
         return min(self.sent.keys() - self.seen.keys(), default=None)
 
-    def latencies(self, since: float) -> list[float]:
-        """Seconds of all probes sent at or after a moment, ascending."""
-        return sorted(
-            self.seen[n] - sent for n, sent in self.sent.items() if sent >= since and n in self.seen
-        )
+    def latencies(self, since: float, until: dict[int, float]) -> list[float]:
+        """Seconds from the send to `until` of all probes sent at or after a moment, ascending."""
+        return sorted(until[n] - sent for n, sent in self.sent.items() if sent >= since and n in until)
 
 
 async def send(task: ProbeTask, probes: Probes, until: float) -> None:
@@ -73,6 +73,26 @@ async def send(task: ProbeTask, probes: Probes, until: float) -> None:
         await asyncio.gather(*deliveries)
     finally:
         await producer.stop()
+
+
+async def follow(task: ProbeTask, probes: Probes) -> None:
+    """Note when the worker's transactions with the probes' rows are readable. Runs until it is cancelled."""
+    consumer: Any = AIOKafkaConsumer(
+        task.topics.rows("sessions"),
+        bootstrap_servers=task.bootstrap,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        fetch_max_wait_ms=50,
+    )
+    await consumer.start()
+    try:
+        async for record in consumer:
+            place = record.value.find(_PERSON.encode())
+            if place >= 0:
+                begin = place + len(_PERSON)
+                probes.committed.setdefault(int(record.value[begin : begin + 6]), time.monotonic())
+    finally:
+        await consumer.stop()
 
 
 async def watch(task: ProbeTask, probes: Probes, sending: "asyncio.Task[None]") -> None:
@@ -116,8 +136,15 @@ async def run(task: ProbeTask) -> PeerResult:
     probes, stopwatch = Probes(), Stopwatch()
     began = time.monotonic()
     sending = asyncio.ensure_future(send(task, probes, began + task.warm_up_s + task.seconds))
-    await watch(task, probes, sending)
-    latencies = probes.latencies(began + task.warm_up_s)
+    following = asyncio.ensure_future(follow(task, probes))
+    try:
+        await watch(task, probes, sending)
+    finally:
+        following.cancel()
+    latencies = probes.latencies(began + task.warm_up_s, probes.seen)
+    committed = quantiles(
+        probes.latencies(began + task.warm_up_s, probes.committed), n=100, method="inclusive"
+    )
     cuts = quantiles(latencies, n=100, method="inclusive")
     return stopwatch.result(
         len(latencies),
@@ -125,6 +152,8 @@ async def run(task: ProbeTask) -> PeerResult:
         p90_s=cuts[89],
         p99_s=cuts[98],
         max_s=latencies[-1],
+        committed_p50_s=committed[49],
+        committed_p99_s=committed[98],
         query_p50_s=quantiles(probes.query_s, n=2)[0],
     )
 
