@@ -90,6 +90,19 @@ class Event:
     country: str | None
     direction: str = ""
     experience_id: str = ""
+    """Of `experience_served`, and of a session's `goal_reached` that names one."""
+    variant_id: str = ""
+    test_id: str = ""
+    goal_id: str = ""
+    value: int | None = None
+    """Of a goal, in minor units of `value_currency` (given, else the store's: H88); None if none was given."""
+    value_currency: str = ""
+    journey_id: str = ""
+    execution_id: str = ""
+    journey_version: str = ""
+    node_type: str = ""
+    communication_id: str = ""
+    notification_channel: str = ""
     widget_id: str | None = None
     strategy: str | None = None
     placement: str | None = None
@@ -101,10 +114,14 @@ class Event:
     refund_id: str = ""
     amount_e4: int = 0
     refund_lines: tuple[RefundLine, ...] | None = None
+    owner: str = ""
+    """The customer that an event of a device alone belongs to by the device's links (H21); empty if none."""
 
     @property
     def person(self) -> str:
-        """Who did it: the customer if named, else the device; empty for an order event that names nobody."""
+        """Who did it: the customer, named or found by a link, else the device; empty if an order event names nobody."""
+        if self.owner:
+            return "c:" + self.owner
         if self.customer_id is not None:
             return "c:" + self.customer_id
         return "" if self.anonymous_id is None else "a:" + self.anonymous_id
@@ -184,13 +201,17 @@ def _body(topic: str, kind: str, fields: Fields, store: Store) -> dict[str, Any]
             fields.optional_text("agent_id")
         case "session", "experience_served":
             experience_id = fields.text("experience_id")
-            fields.optional_text("variant_id")
-            fields.optional_text("test_id")
-            return {"experience_id": experience_id}
+            return {
+                "experience_id": experience_id,
+                "variant_id": fields.optional_text("variant_id") or "",
+                "test_id": fields.optional_text("test_id") or "",
+            }
         case "session", "goal_reached":
-            fields.text("goal_id")
-            fields.optional_text("experience_id")
-            _goal_value(fields, store)
+            return {
+                "goal_id": fields.text("goal_id"),
+                "experience_id": fields.optional_text("experience_id") or "",
+                **_goal_value(fields, store),
+            }
         case "impression", "shown":
             return {
                 "widget_id": fields.text("widget_id"),
@@ -218,17 +239,18 @@ def _body(topic: str, kind: str, fields: Fields, store: Store) -> dict[str, Any]
         case "order", "refunded":
             return _refund(fields)
         case "journey-node", _:
-            _journey(kind, fields, store)
+            return _journey(kind, fields, store)
     return {}
 
 
-def _goal_value(fields: Fields, store: Store) -> None:
+def _goal_value(fields: Fields, store: Store) -> dict[str, Any]:
     digits = fields.amount("value", required=False)
     currency = fields.optional_text("currency")
     if currency is not None and currency not in EXPONENT:
         raise Refused("unknown_currency", "currency")
-    if digits is not None:
-        minor_units(digits, EXPONENT[currency or store.currency], fields.path("value"))
+    unit = currency or store.currency
+    value = None if digits is None else minor_units(digits, EXPONENT[unit], fields.path("value"))
+    return {"value": value, "value_currency": unit}
 
 
 def _capture(fields: Fields) -> Capture:
@@ -288,25 +310,28 @@ def _e4(fields: Fields, name: str) -> int:
     return minor_units(digits, E4, fields.path(name), most_digits=E4_DIGITS)
 
 
-def _journey(kind: str, fields: Fields, store: Store) -> None:
-    fields.text("journey_id")
-    fields.text("execution_id")
+def _journey(kind: str, fields: Fields, store: Store) -> dict[str, Any]:
+    journey = {"journey_id": fields.text("journey_id"), "execution_id": fields.text("execution_id")}
     match kind:
         case "started":
             if isinstance(fields.raw("journey_version", required=False), str):
-                fields.text("journey_version")
-            else:
-                fields.optional_integer("journey_version", -(10**29), 10**29)  # H98: any integer
+                return {**journey, "journey_version": fields.text("journey_version")}
+            number = fields.optional_integer("journey_version", -(10**29), 10**29)  # H98: any integer
+            return {**journey, "journey_version": "" if number is None else str(number)}
         case "node_entered":
             fields.text("node_id")
-            fields.one_of("node_type", "end", "cancel", "action", "condition", "wait", "notification")
+            nodes = ("end", "cancel", "action", "condition", "wait", "notification")
+            return {**journey, "node_type": fields.one_of("node_type", *nodes)}
         case "notification_sent":
-            fields.text("communication_id")
-            fields.text("notification_channel")
+            sent = {
+                "communication_id": fields.text("communication_id"),
+                "notification_channel": fields.text("notification_channel"),
+            }
             fields.optional_text("node_id")
+            return {**journey, **sent}
         case _:
-            fields.optional_text("goal_id")
-            _goal_value(fields, store)
+            goal_id = fields.optional_text("goal_id") or ""
+            return {**journey, "goal_id": goal_id, **_goal_value(fields, store)}
 
 
 def _check_person(topic: str, kind: str, envelope: Mapping[str, Any]) -> None:

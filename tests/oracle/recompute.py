@@ -18,6 +18,7 @@ from schemas.stores import Store
 from tests.oracle.credit import OrderCredit, credit_order, impressions_of
 from tests.oracle.currencies import EXPONENT
 from tests.oracle.events import Event
+from tests.oracle.identity import resolve
 from tests.oracle.orders import Order, lines_paid, orders_of, settle
 from tests.oracle.records import OracleResult, Origin, RawRecord, RowKey, counter_row, put
 from tests.oracle.sessions import Session, closes_at, first_given, is_active, is_present, sessions_of
@@ -32,7 +33,8 @@ def recompute(
     first: Collection[Origin] = (),
 ) -> OracleResult:
     """Everything from scratch. `too_late` and `first`: what only the arrival can tell, see `judge`."""
-    verdicts, events = judge(records, stores, too_late=too_late, first=first)
+    verdicts, accepted = judge(records, stores, too_late=too_late, first=first)
+    events = resolve(accepted, stores)
     result = OracleResult(verdicts=verdicts)
     orders = orders_of(events)
     sessions = sessions_of(events, orders, stores)
