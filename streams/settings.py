@@ -28,6 +28,7 @@ from pydantic_settings import (
 
 from schemas.stores import Store, StoresError, parse_stores
 from schemas.topics import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Topics
+from streams.logs import LogFormat
 
 ENV_PREFIX: Final = "SHOPMETER_"
 CONFIG_VARIABLE: Final = "SHOPMETER_CONFIG"
@@ -152,6 +153,8 @@ class Settings(BaseSettings):
     replication_factor: Annotated[int, Field(gt=0, le=100)] = 1
     data_dir: Path = Path(".shopmeter")
     stores_file: Path = Path("stores.toml")
+    log_format: LogFormat = "text"
+    """How worker, sink and probe write their lines to stderr: for people, or one JSON object a line."""
     kafka: KafkaSettings = KafkaSettings()
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     worker: WorkerSettings = WorkerSettings()

@@ -1,15 +1,11 @@
 """`worker`, `sink`, `probe`: the processes of the pipeline, one each, in the foreground until a signal."""
 
-import logging
-import sys
 from typing import Annotated
 
 import typer
 
 from deploy.cli.exits import ExitCode
 from deploy.cli.options import Data
-
-_LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 Port = Annotated[int | None, typer.Option("--port", help="Of /metrics, /live and /ready; 0: a free one.")]
 
@@ -28,11 +24,11 @@ def worker(
     Example:
       SHOPMETER_KAFKA__BOOTSTRAP=kafka:9092 shopmeter worker --instance worker-3
     """
-    _log_to_stderr()
     from deploy.cli.found import here
     from processors.pipeline import make_factory
     from schemas.tables import ROWS_TABLES
     from streams.health import HealthService
+    from streams.logs import log_to_stderr
     from streams.settings import load_stores
     from streams.telemetry import WorkerSignals
     from streams.worker import run_worker
@@ -41,6 +37,7 @@ def worker(
         key: value for key, value in (("instance", instance), ("http_port", port)) if value is not None
     }
     settings = here(data, starting=True, worker=changes).settings
+    log_to_stderr(settings.log_format)
     factory = make_factory(load_stores(settings), partitions=settings.partitions)
     on_disk = settings.worker.state_backend == "rocksdb"
     signals = WorkerSignals(settings.partitions, state_dir=settings.state_dir if on_disk else None)
@@ -65,11 +62,11 @@ def sink(
     Example:
       SHOPMETER_CLICKHOUSE__URL=https://clickhouse:8443 shopmeter sink
     """
-    _log_to_stderr()
     import asyncio
 
     from deploy.cli.found import here
     from streams.health import sink_server
+    from streams.logs import log_to_stderr
     from streams.settings import Settings
     from streams.sink import run_sink
     from streams.telemetry import SinkSignals
@@ -78,6 +75,7 @@ def sink(
         key: value for key, value in (("instance", instance), ("http_port", port)) if value is not None
     }
     settings = here(data, starting=True, sink=changes).settings
+    log_to_stderr(settings.log_format)
 
     async def run(settings: Settings) -> None:
         signals = SinkSignals()
@@ -94,19 +92,13 @@ def probe(port: Port = 0, data: Data = None) -> None:
     Example:
       shopmeter probe --port 9102
     """
-    _log_to_stderr()
     import asyncio
 
     from deploy.cli.found import here
+    from streams.logs import log_to_stderr
     from streams.probe import run_probe
 
-    asyncio.run(run_probe(here(data, starting=True).settings, port=port or 0))
+    settings = here(data, starting=True).settings
+    log_to_stderr(settings.log_format)
+    asyncio.run(run_probe(settings, port=port or 0))
     raise typer.Exit(ExitCode.OK)
-
-
-def _log_to_stderr() -> None:
-    """Text lines to stderr; a supervisor or a container keeps them."""
-    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT, stream=sys.stderr, force=True)
-    # Their INFO tells each fetch, rebalance step and client start: our own lines would be lost among them.
-    for library in ("aiokafka", "faust", "mode", "kafka"):
-        logging.getLogger(library).setLevel(logging.WARNING)
