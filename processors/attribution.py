@@ -1,5 +1,6 @@
 """Orders joined to the touches of the seven days before them: direct and assisted credit (decisions H70 to H77)."""
 
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -8,17 +9,8 @@ from processors.segments import ADDED, KIND_NAMES, REMOVED
 from processors.touches import History
 
 
-class Exposed(Struct, array_like=True, gc=False, frozen=True):
-    """An impression that a direct line confirms: its session counts as converted (H77)."""
-
-    session_id: str  # empty: the made session of `channel` that holds `at`
-    channel: str
-    at: int
-    widget: str
-
-
 class Credit(Struct, array_like=True, gc=False):
-    """What the lines of one product in one order have earned. `exposed` is empty unless direct."""
+    """What the lines of one product in one order have earned. `until`: of a direct one, the last add to the cart."""
 
     direct: bool
     exposure_only: bool
@@ -26,7 +18,7 @@ class Credit(Struct, array_like=True, gc=False):
     widget: str = ""
     strategy: str = ""
     placement: str = ""
-    exposed: list[Exposed] = []
+    until: int = 0
 
 
 class Assist(Struct, array_like=True, gc=False):
@@ -79,22 +71,22 @@ def credit_of(history: History, product: str, at: int, window: int) -> Credit:
     if cart.holds:
         anchor = history.latest_impression(product, at - window, cart.last_added)
         if anchor is not None:
-            exposed = {
-                # Of a producer's session one impression is as good as another; of a made one the time tells which.
-                (found.session_id, found.channel, 0 if found.session_id else found.at, found.widget)
-                for found in history.impressions_of(product, at - window, cart.last_added)
-            }
             return Credit(
-                True,
-                False,
-                anchor.at,
-                anchor.widget,
-                anchor.strategy,
-                anchor.placement,
-                [Exposed(*parts) for parts in sorted(exposed)],
+                True, False, anchor.at, anchor.widget, anchor.strategy, anchor.placement, cart.last_added
             )
     seen = not cart.last_added and history.latest_impression(product, at - window, at) is not None
     return Credit(False, seen)
+
+
+def exposed_by(
+    history: History, product: str, low: int, high: int, session_key_of: Callable[[str, str, int], str]
+) -> Iterator[tuple[str, str]]:
+    """(session key, widget) of every impression of the product in [low, high]: a direct line confirms them (H77).
+
+    `session_key_of`: (session id, channel, time) -> key.
+    """
+    for found in history.impressions_of(product, low, high):
+        yield session_key_of(found.session_id, found.channel, found.at), found.widget
 
 
 def assist_of(history: History, at: int, window: int) -> Assist | None:

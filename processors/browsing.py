@@ -69,7 +69,6 @@ class Browsing:
                 mine = Described(at, rank, event.event_id, context.country)
                 if mine.before(state.country):
                     state.country = mine
-        session.is_row_due = True
         person.dirty_sessions[key] = session
         return session
 
@@ -167,7 +166,7 @@ class Browsing:
             state.last_shown = at
         exposure = state.exposures.get(widget)
         if exposure is None:
-            exposure = state.exposures[widget] = Exposure(0, at, at, [], [], [], False, [])
+            exposure = state.exposures[widget] = Exposure(0, at, at, [], [], [], False)
         exposure.impressions += 1
         if at > exposure.last:
             exposure.last = at

@@ -72,8 +72,6 @@ class Flush:
                         deleted_exposure_row(store_id, name, key, widget, month, clock)
                     )
         for key, session in person.dirty_sessions.items():
-            if not session.is_row_due:
-                continue
             state = session.state
             row_key = _key((store_id, name, key))
             if session.is_empty:

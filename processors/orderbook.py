@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from processors.attribution import Exposed, assist_of, credit_of
+from processors.attribution import assist_of, credit_of, exposed_by
 from processors.orders import Capture, Content, Line, OrderState, Version, fresh_order, timely_versions
 from processors.people import Loose, People, Person, Tenant
 from processors.sessions import ORDER_RANK, Described, MemberOrder, Session, View
@@ -135,7 +135,6 @@ class OrderBook:
         self._people.dirty[person.key] = person
         person.changed = True
         person.orders[:] = [entry for entry in person.orders if entry[1] != order_id]
-        self._confirm(person, order_id, order, [])
         key = person.current_key(order.session_key)
         if key:
             session = self._people.session(person, key)
@@ -143,7 +142,7 @@ class OrderBook:
             session.state.joined.pop(order_id, None)
             self._people.touch(person, session)
         person.loose[:] = [loose for loose in person.loose if loose.order_id != order_id]
-        order.credits, order.assist = {}, None
+        order.credits, order.assist, order.exposed = {}, None, []
         order.holder, order.session_key = "", ""
 
     def _find_session(self, person: Person, loose: Loose) -> None:
@@ -212,32 +211,17 @@ class OrderBook:
             products = sorted({product for version in timely for product in version.products})
             order.credits = {product: credit_of(history, product, at, window) for product in products}
             order.assist = assist_of(history, at, window)
-            direct = [
-                order.credits[product] for product in timely[0].products if order.credits[product].direct
-            ]
-            self._confirm(person, key[1], order, [one for credit in direct for one in credit.exposed])
+            # A made session that got another key has put its orders in question again: the pairs are those of today.
+            exposed: set[tuple[str, str]] = set()
+            for product in timely[0].products:
+                credit = order.credits[product]
+                if credit.direct:
+                    exposed.update(
+                        exposed_by(history, product, at - window, credit.until, person.session_key_of)
+                    )
+            order.exposed = sorted(exposed)
             self.dirty[key] = tenant
         self._recredit.clear()
-
-    def _confirm(self, person: Person, order_id: str, order: OrderState, exposed: list[Exposed]) -> None:
-        """Enter the order at the exposures that its direct lines have converted (H77), and nowhere else."""
-        before, after = _places(person, order.confirmed), _places(person, exposed)
-        order.confirmed = exposed
-        for key, widget in before ^ after:
-            session = self._people.session(person, key)
-            orders = session.state.exposures[widget].orders
-            was_converted = bool(orders)
-            if (key, widget) in after:
-                orders.append(order_id)
-                orders.sort()
-            else:
-                orders.remove(order_id)
-            if was_converted == bool(orders):
-                # One more order of many says nothing new of the session: of a busy person's week, hundreds of rows.
-                self._people.touch_state(person, session)
-            else:
-                session.widgets.add(widget)
-                self._people.touch(person, session)
 
     # -- the end of an epoch ---------------------------------------------------------------------------------------
 
@@ -251,11 +235,6 @@ class OrderBook:
         """Let go of orders. Only after a flush: none is dirty then."""
         if len(self._known) > self._limit:
             self._known.clear()
-
-
-def _places(person: Person, exposed: list[Exposed]) -> set[tuple[str, str]]:
-    """(session key, widget) of these impressions, as the sessions are now."""
-    return {(person.session_key_of(one.session_id, one.channel, one.at), one.widget) for one in exposed}
 
 
 def _rank(person: Person, session: Session, loose: Loose) -> tuple[int, int, str] | None:

@@ -7,7 +7,7 @@ any age.
 
 from msgspec import Struct
 
-from processors.attribution import Assist, Credit, Exposed
+from processors.attribution import Assist, Credit
 from processors.money import line_paid
 from processors.settlement import Refund, settle
 from schemas.currencies import EXPONENTS
@@ -68,7 +68,9 @@ class OrderState(Struct, array_like=True, gc=False):
     versions: list[Version]  # of all captures
     credits: dict[str, Credit]
     assist: Assist | None
-    confirmed: list[Exposed]  # the impressions that its direct lines have been entered at as converting (H77)
+    exposed: list[
+        tuple[str, str]
+    ]  # (session key, widget) of the impressions that its direct lines confirm (H77)
     refunds: dict[str, Refund]
     canceled: tuple[int, str] | None  # time and event id of the first cancel
     session_key: str  # the session it counts in, empty: none
@@ -157,6 +159,8 @@ def order_row(
         [one[6] for one in earned],
         [one[7] for one in earned],
         int(order.assist is not None),
+        [session for session, _ in order.exposed],
+        [widget for _, widget in order.exposed],
         [one.kind for one in adjustments],
         [one.refund_id for one in adjustments],
         [one.at for one in adjustments],

@@ -192,12 +192,7 @@ class People:
         return session
 
     def touch(self, person: Person, session: Session) -> None:
-        """Say that the session has changed, and its row with it."""
-        session.is_row_due = True
-        self.touch_state(person, session)
-
-    def touch_state(self, person: Person, session: Session) -> None:
-        """Say that the session's state has changed, but nothing that its rows say."""
+        """Say that the session has changed."""
         person.dirty_sessions[session.key] = session
         self.dirty[person.key] = person
 
@@ -249,7 +244,6 @@ class People:
             last = max(last, view.end)
             session.widgets.clear()
             session.head = view.head
-            session.is_row_due = False
         if person.changed:
             for at, _ in person.orders:
                 last = max(last, at)

@@ -5,7 +5,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-META_FORMAT: Final = 1
+META_FORMAT: Final = 2
 
 
 class Meta(Struct, array_like=True):

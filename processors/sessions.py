@@ -44,7 +44,7 @@ ORDER_RANK: Final = 4  # the place of the order topic in ties (H31)
 
 
 class Exposure(Struct, array_like=True, gc=False):
-    """What the session saw of one widget. `orders`: those with a direct line that one of these impressions led to."""
+    """What the session saw of one widget."""
 
     impressions: int
     first: int
@@ -53,7 +53,6 @@ class Exposure(Struct, array_like=True, gc=False):
     placements: list[str]
     shown: list[tuple[int, str]]  # distinct (store date, channel) of the impressions
     viewed: bool
-    orders: list[str]
 
 
 class Described(Struct, array_like=True, gc=False, frozen=True):
@@ -136,13 +135,12 @@ class View:
 class Session:
     """A session at work: its state, and what of it has changed since the last flush."""
 
-    __slots__ = ("head", "is_row_due", "key", "state", "view", "widgets")
+    __slots__ = ("head", "key", "state", "view", "widgets")
 
     def __init__(self, key: str, state: SessionState) -> None:
         self.key = key
         self.state = state
         self.widgets: set[str] = set()
-        self.is_row_due = False
         self.view = View(state)
         """As of the last flush; `refresh` looks again."""
         self.head = self.view.head
@@ -188,7 +186,6 @@ def merge(into: SessionState, other: SessionState) -> None:
         mine.placements = sorted({*mine.placements, *theirs.placements})
         mine.shown = sorted({*mine.shown, *theirs.shown})
         mine.viewed = mine.viewed or theirs.viewed
-        mine.orders = sorted({*mine.orders, *theirs.orders})
 
 
 def session_row(
@@ -229,7 +226,6 @@ def session_row(
         state.last_shown,
         state.last_shown + store.attribution_window_ms if state.last_shown else 0,
         int(state.viewed),
-        int(any(exposure.orders for exposure in state.exposures.values())),
         version,
         0,
     )
@@ -257,7 +253,6 @@ def exposure_row(
         [day for day, _ in exposure.shown],
         [channel for _, channel in exposure.shown],
         int(exposure.viewed),
-        int(bool(exposure.orders)),
         version,
         0,
     )
@@ -266,7 +261,7 @@ def exposure_row(
 def deleted_session_row(store_id: str, person: str, key: str, month: int, version: int) -> SessionRow:
     """The row that withdraws a session."""
     nothing = msgspec.msgpack.encode(
-        (store_id, person, key, month, "", "", "", *([0] * 18), [], 0, 0, 0, 0, version, 1)
+        (store_id, person, key, month, "", "", "", *([0] * 18), [], 0, 0, 0, version, 1)
     )
     return msgspec.msgpack.decode(nothing, type=SessionRow)
 
@@ -275,6 +270,4 @@ def deleted_exposure_row(
     store_id: str, person: str, key: str, widget: str, month: int, version: int
 ) -> ExposureRow:
     """The row that withdraws an exposure."""
-    return ExposureRow(
-        store_id, person, key, widget, month, "", 0, 0, [], [], 0, 0, 0, [], [], 0, 0, version, 1
-    )
+    return ExposureRow(store_id, person, key, widget, month, "", 0, 0, [], [], 0, 0, 0, [], [], 0, version, 1)

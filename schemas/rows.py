@@ -67,7 +67,6 @@ class SessionRow(Struct, array_like=True, frozen=True, gc=False):
     last_shown_at: Instant  # latest impression, 0 if none
     matures_at: Instant  # last_shown_at + attribution window, 0 if none
     viewed: Flag  # an impression, then the details of the same product (M17)
-    converted: Flag  # a product impressed here became a direct line within the window (M18)
     version: Big = 0
     is_deleted: Flag = 0
 
@@ -91,7 +90,6 @@ class ExposureRow(Struct, array_like=True, frozen=True, gc=False):
     shown_dates: Days  # with shown_channels: distinct (store date, channel) of its impressions, ascending
     shown_channels: Words
     viewed: Flag  # details of a product this widget had shown in the session (M17 by widget)
-    converted: Flag  # a product this widget had shown in the session became a direct line (M18 by widget)
     version: Big = 0
     is_deleted: Flag = 0
 
@@ -129,6 +127,10 @@ class OrderRow(Struct, array_like=True, frozen=True, gc=False):
     strategy: Words
     placement: Words
     has_interaction: Flag  # an interaction in the window: inclusive reading, all lines are assisted (H74)
+    exposed_session: (
+        Texts  # with exposed_widget: distinct (session_key, widget) whose impressions a direct line
+    )
+    exposed_widget: Words  # confirms (H77): those sessions and exposures have converted (M18); ascending
     adjustment: Words  # what was taken back, in order of application (H56): refund or cancel
     adjustment_id: Texts  # refund_id, empty for the cancel
     adjusted_at: Instants

@@ -31,7 +31,6 @@ CREATE TABLE IF NOT EXISTS sessions (
     `last_shown_at` DateTime64(3, 'UTC') COMMENT 'latest impression, 0 if none',
     `matures_at` DateTime64(3, 'UTC') COMMENT 'last_shown_at + attribution window, 0 if none',
     `viewed` UInt8 COMMENT 'an impression, then the details of the same product (M17)',
-    `converted` UInt8 COMMENT 'a product impressed here became a direct line within the window (M18)',
     `version` UInt64,
     `is_deleted` UInt8
 )
@@ -57,7 +56,6 @@ CREATE TABLE IF NOT EXISTS exposures (
     `shown_dates` Array(Date) COMMENT 'with shown_channels: distinct (store date, channel) of its impressions, ascending',
     `shown_channels` Array(LowCardinality(String)),
     `viewed` UInt8 COMMENT 'details of a product this widget had shown in the session (M17 by widget)',
-    `converted` UInt8 COMMENT 'a product this widget had shown in the session became a direct line (M18 by widget)',
     `version` UInt64,
     `is_deleted` UInt8
 )
@@ -97,6 +95,8 @@ CREATE TABLE IF NOT EXISTS orders (
     `strategy` Array(LowCardinality(String)),
     `placement` Array(LowCardinality(String)),
     `has_interaction` UInt8 COMMENT 'an interaction in the window: inclusive reading, all lines are assisted (H74)',
+    `exposed_session` Array(String),
+    `exposed_widget` Array(LowCardinality(String)) COMMENT 'confirms (H77): those sessions and exposures have converted (M18); ascending',
     `adjustment` Array(LowCardinality(String)) COMMENT 'what was taken back, in order of application (H56): refund or cancel',
     `adjustment_id` Array(String) COMMENT 'refund_id, empty for the cancel',
     `adjusted_at` Array(DateTime64(3, 'UTC')),

@@ -17,6 +17,19 @@ FROM watermarks FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1
 COMMENT 'Until when the data is complete: the smallest watermark of the busy partitions, the largest if none is busy';
 
+CREATE OR REPLACE VIEW confirmation (
+    `store_id` LowCardinality(String) COMMENT 'the tenant',
+    `order_id` String COMMENT 'see order_totals',
+    `person` String COMMENT 'who ordered, and had seen the product',
+    `session_key` String COMMENT 'the session that showed it',
+    `widget_id` LowCardinality(String) COMMENT 'the widget that showed it'
+) AS
+SELECT store_id, order_id, person, session AS session_key, widget AS widget_id
+FROM orders FINAL
+ARRAY JOIN exposed_session AS session, exposed_widget AS widget
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'An order with a direct line confirms each widget of each session that showed its product in time (M18, H77)';
+
 CREATE OR REPLACE VIEW session (
     `store_id` LowCardinality(String) COMMENT 'the tenant',
     `person` String COMMENT 'c:<customer_id> or a:<anonymous_id>',
@@ -60,7 +73,9 @@ SELECT
     supports > 0 AS supported,
     notEmpty(experiences) AS personalized,
     activities, messages_in, messages_out, impressions, clicks, detail_views, adds, removes, orders, goals, experiences,
-    viewed, converted, matures_at,
+    viewed,
+    (store_id, person, session_key) IN (SELECT store_id, person, session_key FROM confirmation) AS converted,
+    matures_at,
     impressions > 0 AND matures_at > complete AS is_provisional
 FROM sessions FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1
@@ -86,7 +101,9 @@ CREATE OR REPLACE VIEW exposure (
 ) AS
 SELECT
     store_id, person, session_key, widget_id, channel, started_at, store_date, strategies, placements, impressions,
-    first_shown_at, last_shown_at, shown_dates, shown_channels, viewed, converted
+    first_shown_at, last_shown_at, shown_dates, shown_channels, viewed,
+    (store_id, person, session_key, widget_id) IN
+        (SELECT store_id, person, session_key, widget_id FROM confirmation) AS converted
 FROM exposures FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1
 COMMENT 'What a session saw of one widget, and what came of it';

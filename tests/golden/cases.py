@@ -91,6 +91,9 @@ def window_edge(name: str, late_ms: int, *, in_window: bool) -> Case:
                     "placement": ["top", "top"],
                     "exposure_only": [0, 0],
                     "has_interaction": 1,
+                    # A at 10:00 is 168 h and one minute before the order: A never converts.
+                    "exposed_session": ["s:s1"] if in_window else [],
+                    "exposed_widget": ["B"] if in_window else [],
                 }
             },
             "sessions": {
@@ -104,16 +107,13 @@ def window_edge(name: str, late_ms: int, *, in_window: bool) -> Case:
                     "orders": 0,
                     "last_shown_at": TEN + MINUTE,
                     "matures_at": TEN + MINUTE + 7 * DAY,
-                    "converted": int(in_window),
                 },
-                ("acme", "c:u1", "s:s2"): {"orders": 1, "impressions": 0, "matures_at": 0, "converted": 0},
+                ("acme", "c:u1", "s:s2"): {"orders": 1, "impressions": 0, "matures_at": 0},
             },
             "exposures": {
-                # A at 10:00 is 168 h and one minute before the order: A never converts.
-                ("acme", "c:u1", "s:s1", "A"): {"impressions": 1, "converted": 0, "viewed": 0},
+                ("acme", "c:u1", "s:s1", "A"): {"impressions": 1, "viewed": 0},
                 ("acme", "c:u1", "s:s1", "B"): {
                     "impressions": 1,
-                    "converted": int(in_window),
                     "strategies": ["also-bought"],
                     "placements": ["top"],
                     "shown_dates": [NEW_YEAR],
@@ -170,7 +170,6 @@ def arrival_order() -> Case:
                     "adds": 1,
                     "orders": 0,
                     "viewed": 1,
-                    "converted": 1,
                 },
                 ("acme", "a:d-1", f"g:web:{TEN + 61 * MINUTE + 1}"): {
                     # The order joins the open session without becoming a member (H36).

@@ -49,23 +49,13 @@ def recompute(
     }
     for order in orders:
         credit = credits[order.first.store_id, order.first.order_id]
-        put(result.rows, "orders", order_row(order, credit, _session_key(order, sessions), stores))
+        exposed = exposed_by(order, credit, sessions, stores[order.first.store_id])
+        put(result.rows, "orders", order_row(order, credit, _session_key(order, sessions), exposed, stores))
     for session in sessions:
-        bought = [
-            (line.product_id, got.added_at, order.first.at)
-            for order in orders
-            if (order.first.store_id, order.first.person) == (session.store_id, session.person)
-            for line, got in zip(
-                order.capture.lines,
-                credits[order.first.store_id, order.first.order_id].lines,
-                strict=True,
-            )
-            if got.credit == "direct"
-        ]
         store = stores[session.store_id]
-        put(result.rows, "sessions", session_row(session, bought, store))
+        put(result.rows, "sessions", session_row(session, store))
         for widget_id in {event.widget_id or "" for event in session.impressions}:
-            put(result.rows, "exposures", exposure_row(session, widget_id, bought, store))
+            put(result.rows, "exposures", exposure_row(session, widget_id, store))
     for key, counted in windows(events).items():
         put(result.rows, "counters", counter_row(key, dict(sorted(counted.items()))))
     return result
@@ -83,10 +73,6 @@ def _session_key(order: Order, sessions: Sequence[Session]) -> str:
     return next((session.key for session in sessions if order.first in session.joined), "")
 
 
-DirectLine = tuple[str, int, int]
-"""(product, A, T): a directly credited product, its last add and its order, event times in ms."""
-
-
 def _viewed(session: Session, widget_id: str | None = None) -> bool:
     """H76: an impression, then (or at once) the details of the product; by widget, if one is given."""
     return any(
@@ -97,17 +83,26 @@ def _viewed(session: Session, widget_id: str | None = None) -> bool:
     )
 
 
-def _converted(impressions: Sequence[Event], bought: Sequence[DirectLine], store: Store) -> bool:
-    """H77: a product of these impressions was added and bought after it, within the window."""
-    return any(
-        seen.at <= added_at <= ordered_at and ordered_at - seen.at <= store.attribution_window_ms
-        for product_id, added_at, ordered_at in bought
-        for seen in impressions_of(impressions, product_id)
+def exposed_by(
+    order: Order, credit: OrderCredit, sessions: Sequence[Session], store: Store
+) -> list[tuple[str, str]]:
+    """H77: (session key, widget) of the impressions of a direct line's product before its last add, in the window."""
+    return sorted(
+        {
+            (session.key, seen.event.widget_id or "")
+            for line, got in zip(order.capture.lines, credit.lines, strict=True)
+            if got.credit == "direct"
+            for session in sessions
+            if (session.store_id, session.person) == (order.first.store_id, order.first.person)
+            for seen in impressions_of(session.impressions, line.product_id)
+            if seen.at <= got.added_at <= order.first.at
+            and order.first.at - seen.at <= store.attribution_window_ms
+        }
     )
 
 
-def session_row(session: Session, bought: Sequence[DirectLine], store: Store) -> SessionRow:
-    """`bought`: the direct lines of the session's person."""
+def session_row(session: Session, store: Store) -> SessionRow:
+    """The session as its events make it."""
     messages = session.of("message")
     last_shown_at = max((event.at for event in session.impressions), default=0)
     return SessionRow(
@@ -140,11 +135,10 @@ def session_row(session: Session, bought: Sequence[DirectLine], store: Store) ->
         last_shown_at=last_shown_at,
         matures_at=last_shown_at + store.attribution_window_ms if session.impressions else 0,
         viewed=int(_viewed(session)),
-        converted=int(_converted(session.impressions, bought, store)),
     )
 
 
-def exposure_row(session: Session, widget_id: str, bought: Sequence[DirectLine], store: Store) -> ExposureRow:
+def exposure_row(session: Session, widget_id: str, store: Store) -> ExposureRow:
     """What the session saw of one widget (at least one impression)."""
     shown = [event for event in session.impressions if event.widget_id == widget_id]
     dates = sorted({(store_day(event.at, store), event.channel) for event in shown})
@@ -165,12 +159,17 @@ def exposure_row(session: Session, widget_id: str, bought: Sequence[DirectLine],
         shown_dates=[day for day, _ in dates],
         shown_channels=[channel for _, channel in dates],
         viewed=int(_viewed(session, widget_id)),
-        converted=int(_converted(shown, bought, store)),
     )
 
 
-def order_row(order: Order, credit: OrderCredit, session_key: str, stores: Mapping[str, Store]) -> OrderRow:
-    """The order with its lines, their credit, and what was taken back."""
+def order_row(
+    order: Order,
+    credit: OrderCredit,
+    session_key: str,
+    exposed: Sequence[tuple[str, str]],
+    stores: Mapping[str, Store],
+) -> OrderRow:
+    """The order with its lines, their credit, what it confirms (see `exposed_by`), and what was taken back."""
     store, capture = stores[order.first.store_id], order.capture
     paid = lines_paid(capture, store)
     adjustments = settle(order, paid)
@@ -206,6 +205,8 @@ def order_row(order: Order, credit: OrderCredit, session_key: str, stores: Mappi
         strategy=[(touch.impression.event.strategy or "") if touch else "" for touch in touches],
         placement=[(touch.impression.event.placement or "") if touch else "" for touch in touches],
         has_interaction=int(credit.has_interaction),
+        exposed_session=[session for session, _ in exposed],
+        exposed_widget=[widget for _, widget in exposed],
         adjustment=["cancel" if step.event.type == "canceled" else "refund" for step in adjustments],
         adjustment_id=[step.event.refund_id for step in adjustments],
         adjusted_at=[step.event.at for step in adjustments],

@@ -128,9 +128,8 @@ def test_every_exposing_session_up_to_the_add_converts() -> None:
         event("impression", "shown", TEN + 3 * MINUTE, **ANN, session_id="after the add", **SHOWN),
         bought(TEN + 4 * MINUTE, session_id="third"),
     )
-    converted = {key[2]: row.converted for key, row in rows["sessions"].items()}
-    assert converted == {"s:first": 1, "s:second": 1, "s:third": 0, "s:after the add": 0}
-    assert [row.converted for row in rows["exposures"].values()] == [1, 1, 0]
+    (order,) = rows["orders"].values()
+    assert (order.exposed_session, order.exposed_widget) == (["s:first", "s:second"], ["W", "W"])
 
 
 def test_an_exposure_lists_its_dates_by_channel() -> None:

@@ -68,13 +68,13 @@ def test_worlds_are_nasty_enough() -> None:
         row: OrderRow
         for row in rows["orders"].values():
             seen |= {*row.credit, *row.touch_kind, *row.adjustment, row.session_key[:2], row.currency}
+            seen |= {"converted"} if len({*row.exposed_session}) > 1 else set()
             seen |= {"exposure only"} if any(row.exposure_only) else set()
             seen |= {"over-refund"} if 0 in row.adjustment_amount else set()
             seen |= {"early refund"} if any(at < row.captured_at for at in row.adjusted_at) else set()
         session: SessionRow
         for session in rows["sessions"].values():
             seen |= {"viewed"} if session.viewed else set()
-            seen |= {"converted"} if session.converted else set()
             seen |= {"silent"} if not session.present else set()
     assert seen >= {
         *("direct", "assisted", "none", "shown", "added", "clicked", "detail_viewed", "refund", "cancel"),

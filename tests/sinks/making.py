@@ -66,7 +66,6 @@ def exposure(person: str = "c:ann", key: str = "s:1", widget: str = "top", **fie
         "shown_dates": [date(1)],
         "shown_channels": ["web"],
         "viewed": 0,
-        "converted": 0,
         "version": 1,
     }
     return ExposureRow(**{**defaults, **fields})
@@ -110,6 +109,8 @@ def order(order_id: str, *lines: Line, day: int = 1, extra: int = 0, **fields: A
         "strategy": ["also-bought" if line[4] else "" for line in lines],
         "placement": ["home" if line[4] else "" for line in lines],
         "has_interaction": int(any(line[3] != "none" for line in lines)),
+        "exposed_session": [],
+        "exposed_widget": [],
         "adjustment": [],
         "adjustment_id": [],
         "adjusted_at": [],
@@ -119,6 +120,11 @@ def order(order_id: str, *lines: Line, day: int = 1, extra: int = 0, **fields: A
         "version": 1,
     }
     return OrderRow(**{**defaults, **fields})
+
+
+def confirms(session_key: str, widget: str) -> dict[str, Any]:
+    """Fields of an order whose direct line confirms what a session saw of a widget."""
+    return {"exposed_session": [session_key], "exposed_widget": [widget]}
 
 
 def adjusted(*adjustments: tuple[str, str, int, int, list[int]]) -> dict[str, Any]:

@@ -6,7 +6,18 @@ from typing import Any
 import pytest
 
 from schemas.rows import DeadLetterRow, LedgerRow
-from tests.sinks.making import FEBRUARY, JANUARY, at, counter, date, exposure, order, session, watermark
+from tests.sinks.making import (
+    FEBRUARY,
+    JANUARY,
+    at,
+    confirms,
+    counter,
+    date,
+    exposure,
+    order,
+    session,
+    watermark,
+)
 from tests.sinks.reading import Warehouse
 
 
@@ -65,15 +76,29 @@ async def test_a_day_without_active_sessions_has_null_rates(warehouse: Warehouse
 async def test_recommendation_rates_by_day_of_the_session(warehouse: Warehouse) -> None:
     seen: dict[str, Any] = {"impressions": 2, "last_shown_at": at(1), "matures_at": at(8)}
     await warehouse.fill(
-        session("c:a", "s:1", **seen, viewed=1, converted=1),
+        session("c:a", "s:1", **seen, viewed=1),
         session("c:b", "s:2", **seen, viewed=1),
         session("c:c", "s:3", **seen),
         session("c:d", "s:4"),  # saw nothing, bought something
-        order("o1", ("p1", 2, 100, "direct", "top"), person="c:a", session_key="s:1", day=2),
+        order(
+            "o1",
+            ("p1", 2, 100, "direct", "top"),
+            person="c:a",
+            session_key="s:1",
+            day=2,
+            **confirms("s:1", "top"),
+        ),
         order("o2", ("p9", 1, 100, "none", ""), person="c:d", session_key="s:4"),
         order("o3", ("p1", 3, 100, "direct", "top"), person="c:e", session_key="", day=2),  # in no session
         # The same session_key of another person is another session (H31).
-        order("o4", ("p1", 1, 100, "direct", "top"), person="c:x", session_key="s:3", day=2),
+        order(
+            "o4",
+            ("p1", 1, 100, "direct", "top"),
+            person="c:x",
+            session_key="s:3",
+            day=2,
+            **confirms("s:3", "top"),
+        ),
         watermark(0, at(8) - 1),
     )
     query = (
@@ -92,9 +117,15 @@ async def test_recommendation_rates_by_day_of_the_session(warehouse: Warehouse) 
 
 
 async def test_widgets_and_reach(warehouse: Warehouse) -> None:
+    sold = ("p1", 1, 100, "direct", "top")
     await warehouse.fill(
-        exposure("c:a", "s:1", "top", viewed=1, converted=1, impressions=4),
+        exposure("c:a", "s:1", "top", viewed=1, impressions=4),
         exposure("c:a", "s:1", "cart"),
+        # Two orders confirm the same; that of another store, of another person, or withdrawn, says nothing.
+        *(order(f"o{number}", sold, person="c:a", **confirms("s:1", "top")) for number in (1, 2)),
+        order("o3", sold, store_id="bravo", person="c:a", **confirms("s:1", "cart")),
+        order("o4", sold, person="c:b", **confirms("s:1", "cart")),
+        order("o5", sold, person="c:a", **confirms("s:1", "cart"), is_deleted=1),
         # Past midnight, and seen in the app as well: reach counts the day and channel of the impression.
         exposure("c:b", "s:2", "top", shown_dates=[date(1), date(2)], shown_channels=["web", "app"]),
     )
