@@ -6,6 +6,7 @@ from typing import Any, Final
 from processors import sessions as s
 from processors.orderbook import OrderBook
 from processors.people import People, Person
+from processors.personal import Goal, Served, serve, with_goals
 from processors.segments import ADDED, CLICKED, NO_POSITION, REMOVED, VIEWED, Act, Impression
 from processors.sessions import Described, Exposure, Session, merge
 from processors.spans import made_key, place
@@ -149,8 +150,21 @@ class Browsing:
         """A personalization was served."""
         state = self._member(person, event, at, 0).state
         state.counts[s.EXPERIENCES] += 1
-        if event.experience_id not in state.experiences:
-            state.experiences = sorted([*state.experiences, event.experience_id])
+        serve(state.served, Served(event.experience_id, event.variant_id or "", event.test_id or "", at, at))
+
+    def goal(self, event: GoalReached, at: int, person: Person) -> None:
+        """A conversion."""
+        state = self._member(person, event, at, 0).state
+        state.counts[s.GOALS] += 1
+        goal = Goal(
+            at,
+            event.event_id,
+            event.goal_id,
+            event.experience_id or "",
+            event.value,
+            event.currency or "",
+        )
+        state.goals = with_goals(state.goals, [goal])
 
     # -- impressions -----------------------------------------------------------------------------------------------
 
@@ -276,7 +290,6 @@ _COUNTED: Final[dict[type, int]] = {
     SessionEnded: s.ENDED,
     ActivitySeen: s.ACTIVITIES,
     SupportJoined: s.SUPPORTS,
-    GoalReached: s.GOALS,
     PersonIdentified: s.LOGINS,
 }
 
@@ -284,6 +297,7 @@ HANDLERS: Final[dict[type, Handler]] = {
     **dict.fromkeys(_COUNTED, Browsing.count),
     MessageExchanged: Browsing.message,
     ExperienceServed: Browsing.experience,
+    GoalReached: Browsing.goal,
     ProductsShown: Browsing.shown,
     ProductClicked: Browsing.clicked,
     DetailViewed: Browsing.viewed,

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from processors.personal import NOTHING_PERSONAL, Goal, Served, personal_columns, serve, with_goals
 from schemas.rows import ExposureRow, SessionRow
 from schemas.stores import Calendar, Store
 
@@ -87,7 +88,8 @@ class SessionState(Struct, array_like=True, gc=False):
     device: Described | None
     country: Described | None
     counts: list[int]
-    experiences: list[str]
+    served: list[Served]  # ascending
+    goals: list[Goal]  # ascending
     last_shown: int
     exposures: dict[str, Exposure]
     orders: dict[str, MemberOrder]
@@ -98,7 +100,7 @@ class SessionState(Struct, array_like=True, gc=False):
 
 def fresh_session() -> SessionState:
     """A session without events."""
-    return SessionState(0, 0, None, None, None, [0] * COUNTS, [], 0, {}, {}, {}, False, 0)
+    return SessionState(0, 0, None, None, None, [0] * COUNTS, [], [], 0, {}, {}, {}, False, 0)
 
 
 class View:
@@ -169,7 +171,10 @@ def merge(into: SessionState, other: SessionState) -> None:
         if theirs is not None and theirs.before(getattr(into, name)):
             setattr(into, name, theirs)
     into.counts = [mine + theirs for mine, theirs in zip(into.counts, other.counts, strict=True)]
-    into.experiences = sorted({*into.experiences, *other.experiences})
+    for served in other.served:
+        serve(into.served, served)
+    if other.goals:
+        into.goals = with_goals(into.goals, other.goals)
     into.last_shown = max(into.last_shown, other.last_shown)
     into.joined.update(other.joined)
     into.orders.update(other.orders)
@@ -196,6 +201,7 @@ def session_row(
     counts = state.counts
     active = bool(state.orders or state.joined) or any(counts[i] for i in _ACTIVE)
     last = max(view.end, max(state.joined.values())) if state.joined else view.end
+    served, goals = state.served, state.goals
     return SessionRow(
         store_id,
         person,
@@ -222,7 +228,7 @@ def session_row(
         counts[EMPTIES],
         len(state.orders) + len(state.joined),
         counts[GOALS],
-        state.experiences,
+        *(personal_columns(served, goals, store, calendar) if served or goals else NOTHING_PERSONAL),
         state.last_shown,
         state.last_shown + store.attribution_window_ms if state.last_shown else 0,
         int(state.viewed),
@@ -261,7 +267,7 @@ def exposure_row(
 def deleted_session_row(store_id: str, person: str, key: str, month: int, version: int) -> SessionRow:
     """The row that withdraws a session."""
     nothing = msgspec.msgpack.encode(
-        (store_id, person, key, month, "", "", "", *([0] * 18), [], 0, 0, 0, version, 1)
+        (store_id, person, key, month, "", "", "", *([0] * 18), *NOTHING_PERSONAL, 0, 0, 0, version, 1)
     )
     return msgspec.msgpack.decode(nothing, type=SessionRow)
 

@@ -63,7 +63,22 @@ class SessionRow(Struct, array_like=True, frozen=True, gc=False):
     empties: Count
     orders: Count  # first captures in it, and those that joined it (H36)
     goals: Count
-    experiences: Texts  # distinct, ascending
+    experience_id: (
+        Texts  # what was served: distinct (experience, variant, test), ascending; five parallel arrays
+    )
+    variant_id: Texts  # empty where none was named
+    test_id: Texts  # empty where none was named
+    experience_first_at: Instants
+    experience_last_at: Instants
+    goal_event_id: Texts  # the goal conversions, ascending by time and event; nine parallel arrays
+    goal_id: Texts
+    goal_experience_id: Texts  # the experience it names, empty for none (H86)
+    goal_at: Instants
+    goal_date: Days  # of goal_at, in the store's zone
+    goal_valued: Flags  # it carries a value
+    goal_value: Moneys  # in minor units of goal_currency; 0 without a value
+    goal_currency: Words  # as given, else the store's (H88)
+    goal_exponent: Flags  # digits of goal_currency's minor unit
     last_shown_at: Instant  # latest impression, 0 if none
     matures_at: Instant  # last_shown_at + attribution window, 0 if none
     viewed: Flag  # an impression, then the details of the same product (M17)
@@ -137,6 +152,64 @@ class OrderRow(Struct, array_like=True, frozen=True, gc=False):
     adjustment_date: Days  # in the store's zone
     adjustment_amount: Moneys  # what it took of the total
     adjustment_lines: MoneyTable  # for each adjustment, what it took of each line's paid amount (H57)
+    version: Big = 0
+    is_deleted: Flag = 0
+
+
+class JourneyRow(Struct, array_like=True, frozen=True, gc=False):
+    """An execution of a journey as one Kafka partition saw it: its events may come under different keys."""
+
+    store_id: Word
+    execution_id: Text
+    partition: Small
+    month: Day
+    started_at: Instant  # the earliest `started`, like the five after it; 0 if none came here
+    start_event_id: Text
+    start_date: Day  # of started_at, in the store's zone
+    journey_id: Text
+    journey_version: Text
+    channel: Word
+    first_at: Instant  # the earliest event of any kind, like the three after it
+    first_event_id: Text
+    first_journey_id: Text
+    first_channel: Word
+    terminal_at: Instant  # the earliest terminal node, at the same ms `end` (H91); 0 if none came here
+    terminal_kind: Word  # end, cancel or empty
+    terminal_date: Day  # of terminal_at, in the store's zone
+    goal_at: Instant  # the earliest goal, 0 if none came here
+    last_at: Instant  # the latest event
+    version: Big = 0
+    is_deleted: Flag = 0
+
+
+class NotificationRow(Struct, array_like=True, frozen=True, gc=False):
+    """One sending of a communication to a person; which of several is the communication's is decided at reading (H90)."""
+
+    store_id: Word
+    communication_id: Text
+    person: Text  # c:<customer_id> or a:<anonymous_id>
+    event_id: Text
+    month: Day
+    sent_at: Instant
+    store_date: Day  # of sent_at, in the store's zone
+    channel: Word
+    notification_channel: Word
+    journey_id: Text
+    execution_id: Text
+    version: Big = 0
+    is_deleted: Flag = 0
+
+
+class DefinitionRow(Struct, array_like=True, frozen=True, gc=False):
+    """Name and status of one thing from `effective_at` on, until the next row of the same thing (H93)."""
+
+    store_id: Word
+    kind: Word  # experience, ab_test, journey, goal or product
+    id: Text
+    effective_at: Instant
+    month: Day  # always the same: they are few, and may take effect in any year
+    status: Word  # active, running, paused or ended; empty where none was given
+    name: Text  # empty where none was given
     version: Big = 0
     is_deleted: Flag = 0
 

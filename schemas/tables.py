@@ -46,6 +46,10 @@ TABLES: Final = {
         Table("sessions", rows.SessionRow, ("store_id", "person", "session_key")),
         Table("exposures", rows.ExposureRow, ("store_id", "person", "session_key", "widget_id")),
         Table("orders", rows.OrderRow, ("store_id", "order_id")),
+        Table("journeys", rows.JourneyRow, ("store_id", "execution_id", "partition")),
+        # With the event: nothing need be remembered of a sending for the day on which it is repeated.
+        Table("notifications", rows.NotificationRow, ("store_id", "communication_id", "person", "event_id")),
+        Table("definitions", rows.DefinitionRow, ("store_id", "kind", "id", "effective_at")),
         Table(
             "counters",
             rows.CounterRow,

@@ -27,7 +27,20 @@ CREATE TABLE IF NOT EXISTS sessions (
     `empties` UInt32,
     `orders` UInt32 COMMENT 'first captures in it, and those that joined it (H36)',
     `goals` UInt32,
-    `experiences` Array(String) COMMENT 'distinct, ascending',
+    `experience_id` Array(String),
+    `variant_id` Array(String) COMMENT 'empty where none was named',
+    `test_id` Array(String) COMMENT 'empty where none was named',
+    `experience_first_at` Array(DateTime64(3, 'UTC')),
+    `experience_last_at` Array(DateTime64(3, 'UTC')),
+    `goal_event_id` Array(String) COMMENT 'the goal conversions, ascending by time and event; nine parallel arrays',
+    `goal_id` Array(String),
+    `goal_experience_id` Array(String) COMMENT 'the experience it names, empty for none (H86)',
+    `goal_at` Array(DateTime64(3, 'UTC')),
+    `goal_date` Array(Date) COMMENT 'of goal_at, in the store\'s zone',
+    `goal_valued` Array(UInt8) COMMENT 'it carries a value',
+    `goal_value` Array(Int64) COMMENT 'in minor units of goal_currency; 0 without a value',
+    `goal_currency` Array(LowCardinality(String)) COMMENT 'as given, else the store\'s (H88)',
+    `goal_exponent` Array(UInt8) COMMENT 'digits of goal_currency\'s minor unit',
     `last_shown_at` DateTime64(3, 'UTC') COMMENT 'latest impression, 0 if none',
     `matures_at` DateTime64(3, 'UTC') COMMENT 'last_shown_at + attribution window, 0 if none',
     `viewed` UInt8 COMMENT 'an impression, then the details of the same product (M17)',
@@ -110,6 +123,70 @@ ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY month
 ORDER BY (store_id, order_id)
 COMMENT 'An order with its lines, the credit of each line, its cancel and its refunds: never half an order.';
+
+CREATE TABLE IF NOT EXISTS journeys (
+    `store_id` LowCardinality(String),
+    `execution_id` String,
+    `partition` UInt16,
+    `month` Date,
+    `started_at` DateTime64(3, 'UTC') COMMENT 'the earliest `started`, like the five after it; 0 if none came here',
+    `start_event_id` String,
+    `start_date` Date COMMENT 'of started_at, in the store\'s zone',
+    `journey_id` String,
+    `journey_version` String,
+    `channel` LowCardinality(String),
+    `first_at` DateTime64(3, 'UTC') COMMENT 'the earliest event of any kind, like the three after it',
+    `first_event_id` String,
+    `first_journey_id` String,
+    `first_channel` LowCardinality(String),
+    `terminal_at` DateTime64(3, 'UTC') COMMENT 'the earliest terminal node, at the same ms `end` (H91); 0 if none came here',
+    `terminal_kind` LowCardinality(String) COMMENT 'end, cancel or empty',
+    `terminal_date` Date COMMENT 'of terminal_at, in the store\'s zone',
+    `goal_at` DateTime64(3, 'UTC') COMMENT 'the earliest goal, 0 if none came here',
+    `last_at` DateTime64(3, 'UTC') COMMENT 'the latest event',
+    `version` UInt64,
+    `is_deleted` UInt8
+)
+ENGINE = ReplacingMergeTree(version, is_deleted)
+PARTITION BY month
+ORDER BY (store_id, execution_id, partition)
+COMMENT 'An execution of a journey as one Kafka partition saw it: its events may come under different keys.';
+
+CREATE TABLE IF NOT EXISTS notifications (
+    `store_id` LowCardinality(String),
+    `communication_id` String,
+    `person` String COMMENT 'c:<customer_id> or a:<anonymous_id>',
+    `event_id` String,
+    `month` Date,
+    `sent_at` DateTime64(3, 'UTC'),
+    `store_date` Date COMMENT 'of sent_at, in the store\'s zone',
+    `channel` LowCardinality(String),
+    `notification_channel` LowCardinality(String),
+    `journey_id` String,
+    `execution_id` String,
+    `version` UInt64,
+    `is_deleted` UInt8
+)
+ENGINE = ReplacingMergeTree(version, is_deleted)
+PARTITION BY month
+ORDER BY (store_id, communication_id, person, event_id)
+COMMENT 'One sending of a communication to a person; which of several is the communication\'s is decided at reading (H90).';
+
+CREATE TABLE IF NOT EXISTS definitions (
+    `store_id` LowCardinality(String),
+    `kind` LowCardinality(String) COMMENT 'experience, ab_test, journey, goal or product',
+    `id` String,
+    `effective_at` DateTime64(3, 'UTC'),
+    `month` Date COMMENT 'always the same: they are few, and may take effect in any year',
+    `status` LowCardinality(String) COMMENT 'active, running, paused or ended; empty where none was given',
+    `name` String COMMENT 'empty where none was given',
+    `version` UInt64,
+    `is_deleted` UInt8
+)
+ENGINE = ReplacingMergeTree(version, is_deleted)
+PARTITION BY month
+ORDER BY (store_id, kind, id, effective_at)
+COMMENT 'Name and status of one thing from `effective_at` on, until the next row of the same thing (H93).';
 
 CREATE TABLE IF NOT EXISTS counters (
     `store_id` LowCardinality(String),

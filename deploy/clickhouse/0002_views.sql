@@ -71,8 +71,9 @@ SELECT
     is_closed AND active AND messages_in = 1
         AND activities + clicks + detail_views + adds + removes + empties + orders = 0 AS bounced,
     supports > 0 AS supported,
-    notEmpty(experiences) AS personalized,
-    activities, messages_in, messages_out, impressions, clicks, detail_views, adds, removes, orders, goals, experiences,
+    notEmpty(experience_id) AS personalized,
+    activities, messages_in, messages_out, impressions, clicks, detail_views, adds, removes, orders, goals,
+    arrayDistinct(experience_id) AS experiences,
     viewed,
     (store_id, person, session_key) IN (SELECT store_id, person, session_key FROM confirmation) AS converted,
     matures_at,

@@ -14,9 +14,18 @@ def choose_body(chooser: Chooser, topic: str, kind: str, products: tuple[str, ..
         case "session", "message":
             return {"direction": chooser.pick(("in", "out"))}
         case "session", "experience_served":
-            return {"experience_id": chooser.pick(("e2", "e1"))}
+            return {
+                "experience_id": chooser.pick(("e2", "e1")),
+                "variant_id": chooser.pick((None, "v1", "v2")),
+                "test_id": chooser.pick((None, "t")),
+            }
         case "session", "goal_reached":
-            return {"goal_id": "g", "value": "5"}
+            return {
+                "goal_id": chooser.pick(("g", "purchase")),
+                "experience_id": chooser.pick((None, "e1", "e3")),
+                "value": chooser.pick((None, "5", "0", "7000")),
+                "currency": chooser.pick((None, "EUR", "KWD")),
+            }
         case "impression", _:
             body: dict[str, Any] = {"widget_id": chooser.pick(WIDGETS)}
             if chooser.chance(2):

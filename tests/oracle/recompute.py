@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from schemas.measures import (
@@ -131,11 +132,36 @@ def session_row(session: Session, store: Store) -> SessionRow:
         empties=len(session.of("emptied")),
         orders=len(session.of("captured")) + len(session.joined),
         goals=len(session.of("goal_reached")),
-        experiences=sorted({event.experience_id for event in session.of("experience_served")}),
+        **personal_columns(session, store),
         last_shown_at=last_shown_at,
         matures_at=last_shown_at + store.attribution_window_ms if session.impressions else 0,
         viewed=int(_viewed(session)),
     )
+
+
+def personal_columns(session: Session, store: Store) -> dict[str, Any]:
+    """The columns of what was served in the session, and of the goals reached in it."""
+    served: dict[tuple[str, str, str], list[int]] = {}
+    for event in session.of("experience_served"):
+        served.setdefault((event.experience_id, event.variant_id, event.test_id), []).append(event.at)
+    keys = sorted(served)
+    goals = sorted(session.of("goal_reached"), key=lambda event: (event.at, event.event_id))
+    return {
+        "experience_id": [key[0] for key in keys],
+        "variant_id": [key[1] for key in keys],
+        "test_id": [key[2] for key in keys],
+        "experience_first_at": [min(served[key]) for key in keys],
+        "experience_last_at": [max(served[key]) for key in keys],
+        "goal_event_id": [goal.event_id for goal in goals],
+        "goal_id": [goal.goal_id for goal in goals],
+        "goal_experience_id": [goal.experience_id for goal in goals],
+        "goal_at": [goal.at for goal in goals],
+        "goal_date": [store_day(goal.at, store) for goal in goals],
+        "goal_valued": [int(goal.value is not None) for goal in goals],
+        "goal_value": [goal.value or 0 for goal in goals],
+        "goal_currency": [goal.value_currency for goal in goals],
+        "goal_exponent": [EXPONENT[goal.value_currency] for goal in goals],
+    }
 
 
 def exposure_row(session: Session, widget_id: str, store: Store) -> ExposureRow:

@@ -4,12 +4,28 @@ from typing import Any
 
 import msgspec
 
-from schemas.rows import CounterRow, ExposureRow, OrderRow, SessionRow, WatermarkRow
+from schemas.rows import (
+    CounterRow,
+    DefinitionRow,
+    ExposureRow,
+    JourneyRow,
+    NotificationRow,
+    OrderRow,
+    SessionRow,
+    WatermarkRow,
+)
 
 JANUARY = 20_454  # 2026-01-01, days since 1970
 FEBRUARY = 20_485
 DAY_MS = 86_400_000
 JANUARY_MS = JANUARY * DAY_MS
+
+# The arrays of a session: what was served in it, and the goals reached.
+PERSONAL = tuple(
+    name
+    for name in SessionRow.__struct_fields__
+    if name.startswith(("experience_", "variant_", "test_", "goal_"))
+)
 
 encode = msgspec.msgpack.Encoder().encode
 
@@ -40,11 +56,38 @@ def session(person: str = "c:ann", key: str = "s:1", *, day: int = 1, **fields: 
         "store_date": date(day),
         "present": 1,
         "active": 1,
-        "experiences": [],
+        **{name: [] for name in PERSONAL},
         "version": 1,
     }
     zero = {name: 0 for name in SessionRow.__struct_fields__ if name not in defaults}
     return SessionRow(**{**zero, **defaults, **fields})
+
+
+def goals(*reached: tuple[str, str, int, int | None]) -> dict[str, Any]:
+    """Fields of a session for its goals: (goal, experience it names or empty, day of January, value in cents or None)."""
+    return {
+        "goals": len(reached),
+        "goal_event_id": [f"goal-{number}" for number in range(len(reached))],
+        "goal_id": [one[0] for one in reached],
+        "goal_experience_id": [one[1] for one in reached],
+        "goal_at": [at(one[2]) for one in reached],
+        "goal_date": [date(one[2]) for one in reached],
+        "goal_valued": [int(one[3] is not None) for one in reached],
+        "goal_value": [one[3] or 0 for one in reached],
+        "goal_currency": ["EUR" for _ in reached],
+        "goal_exponent": [2 for _ in reached],
+    }
+
+
+def served(*experiences: tuple[str, str, str, int]) -> dict[str, Any]:
+    """Fields of a session for what was served in it: (experience, variant, test, day of January)."""
+    return {
+        "experience_id": [one[0] for one in experiences],
+        "variant_id": [one[1] for one in experiences],
+        "test_id": [one[2] for one in experiences],
+        "experience_first_at": [at(one[3]) for one in experiences],
+        "experience_last_at": [at(one[3], 11) for one in experiences],
+    }
 
 
 def exposure(person: str = "c:ann", key: str = "s:1", widget: str = "top", **fields: Any) -> ExposureRow:
@@ -137,6 +180,62 @@ def adjusted(*adjustments: tuple[str, str, int, int, list[int]]) -> dict[str, An
         "adjustment_amount": [item[3] for item in adjustments],
         "adjustment_lines": [item[4] for item in adjustments],
     }
+
+
+def journey(execution_id: str = "x1", partition: int = 0, **fields: Any) -> JourneyRow:
+    """What a partition saw of an execution: one node of journey `welcome`, entered on 1 January."""
+    defaults: dict[str, Any] = {
+        "store_id": "acme",
+        "execution_id": execution_id,
+        "partition": partition,
+        "month": JANUARY,
+        "started_at": 0,
+        "start_event_id": "",
+        "start_date": 0,
+        "journey_id": "",
+        "journey_version": "",
+        "channel": "",
+        "first_at": at(1),
+        "first_event_id": f"node-{partition}",
+        "first_journey_id": "welcome",
+        "first_channel": "web",
+        "terminal_at": 0,
+        "terminal_kind": "",
+        "terminal_date": 0,
+        "goal_at": 0,
+        "last_at": at(1),
+        "version": 1,
+    }
+    return JourneyRow(**{**defaults, **fields})
+
+
+def notification(
+    communication_id: str = "m1", person: str = "c:ann", day: int = 1, **fields: Any
+) -> NotificationRow:
+    """An e-mail of journey `welcome`."""
+    defaults: dict[str, Any] = {
+        "store_id": "acme",
+        "communication_id": communication_id,
+        "person": person,
+        "event_id": f"{communication_id}-{person}-{day}",
+        "month": JANUARY,
+        "sent_at": at(day),
+        "store_date": date(day),
+        "channel": "web",
+        "notification_channel": "email",
+        "journey_id": "welcome",
+        "execution_id": "x1",
+        "version": 1,
+    }
+    return NotificationRow(**{**defaults, **fields})
+
+
+def definition(
+    kind: str, id_: str, effective_at: int, status: str, *, name: str = "", version: int = 1, **fields: Any
+) -> DefinitionRow:
+    """What a thing is from an instant on."""
+    row = DefinitionRow("acme", kind, id_, effective_at, 0, status, name, version)
+    return msgspec.structs.replace(row, **fields) if fields else row
 
 
 def counter(partition: int, measures: dict[str, int], **fields: Any) -> CounterRow:

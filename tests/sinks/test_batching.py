@@ -48,7 +48,7 @@ def test_of_equal_versions_the_later_one_stays_as_in_the_table() -> None:
 
 def test_rows_and_bytes_are_bounded_and_counted_after_replacement() -> None:
     held = buffer(max_rows=2)
-    small, large = encode(session()), encode(session(experiences=["e" * 500]))
+    small, large = encode(session()), encode(session(experience_id=["e" * 500]))
     held.add("sessions", small, at_offset(1))
     assert (held.rows, held.bytes, held.full) == (1, len(small) + ROW_OVERHEAD_BYTES, False)
     held.add("sessions", large, at_offset(2))

@@ -51,7 +51,7 @@ async def test_sessions_close_and_bounce_by_data_as_of(warehouse: Warehouse) -> 
             "c:helped", **day, supports=1, messages_out=3
         ),  # an agent's part is not the shopper's: a bounce
         session("c:outbound", **{**day, "messages_in": 0}, active=0, present=0),
-        session("c:served", **{**day, "messages_in": 0}, active=0, experiences=["e1"]),
+        session("c:served", **{**day, "messages_in": 0}, active=0, experience_id=["e1"]),
         watermark(0, at(1, 11)),
     )
     query = (
