@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from processors import browsing, orderbook
+from processors.breaker import Breaker
 from processors.browsing import Browsing
 from processors.counters import (
     ACCEPTED,
@@ -27,7 +28,7 @@ from processors.counters import (
     LedgerKey,
 )
 from processors.counters import FORWARDED as FORWARDED_BUCKET
-from processors.dead_letters import dead_letter
+from processors.dead_letters import Refusals, Skips
 from processors.flush import Flush
 from processors.forwarding import (
     Change,
@@ -56,13 +57,20 @@ ORDERS_IN_MEMORY: Final = 500
 HOMES_IN_MEMORY: Final = 20_000
 
 
-def make_factory(stores: Mapping[str, Store], *, partitions: int) -> ProcessorFactory:
+def make_factory(
+    stores: Mapping[str, Store],
+    *,
+    partitions: int,
+    breaker: Breaker | None = None,
+    skips: Skips | None = None,
+) -> ProcessorFactory:
     """The processors of all partitions, for these stores. `partitions`: how many every input topic has."""
     tenants = {store_id: Tenant(store_id, store) for store_id, store in stores.items()}
     mark = fingerprint(stores)
 
     def make(partition: int, state: StateReader, meta: bytes | None) -> "Pipeline":
-        return Pipeline(partition, state, meta, tenants=tenants, mark=mark, partitions=partitions)
+        refusals = Refusals(partition, stores, breaker, skips)
+        return Pipeline(partition, state, meta, refusals, tenants=tenants, mark=mark, partitions=partitions)
 
     return make
 
@@ -79,6 +87,7 @@ class Pipeline:
         partition: int,
         state: StateReader,
         meta: bytes | None,
+        refusals: Refusals,
         *,
         tenants: Mapping[str, Tenant],
         mark: str,
@@ -86,6 +95,7 @@ class Pipeline:
     ) -> None:
         self.partition = partition
         self._partitions = partitions
+        self._refusals = refusals
         self._state = state
         self._tenants = tenants
         self._stores = {store_id: tenant.store for store_id, tenant in tenants.items()}
@@ -152,6 +162,7 @@ class Pipeline:
             self._enter(topic, hour, tally)
         self._tallies.clear()
         self._taken += len(records)
+        self._refusals.end_chunk(topic, len(records))
 
     def _judge(self, topic: str, records: Sequence[SourceRecord]) -> list[_Judged]:
         """Decode, and tell apart what can't be counted, is not in time, or belongs elsewhere. The rest is returned."""
@@ -160,8 +171,16 @@ class Pipeline:
         source, is_first_arrival = topic, topic != FORWARDED
         hour, tally = -1, self._open_tally(-1)
         good: list[_Judged] = []
+        by_hand = self._refusals.by_hand(topic)
         for record in records:
             timestamp = record.timestamp
+            if (
+                by_hand is not None and record.offset in by_hand
+            ):  # unread: to read it may be what ends the worker
+                aside = self._open_tally(timestamp // HOUR_MS)
+                aside[READ] += 1
+                self._reject(topic, record, Reason.SKIPPED, "", aside)
+                continue
             if not is_first_arrival:
                 forwarded = read_headers(record.headers)
                 if forwarded.kind is not Kind.EVENT:
@@ -260,12 +279,8 @@ class Pipeline:
         tally: list[int],
         store_id: str = "",
     ) -> None:
-        if reason is Reason.TOO_LATE:
-            tally[TOO_LATE] += 1
-        else:
-            tally[DEAD_LETTER] += 1
-            tally[REASON_INDEX[reason.value]] += 1
-        self._outgoing.append(dead_letter(topic, self.partition, record, reason, field, store_id, self._now))
+        letter = self._refusals.letter(topic, record, reason, field, tally, store_id, self._now)
+        self._outgoing.append(letter)
 
     def _enter(self, topic: str, hour: int, tally: list[int]) -> None:
         """Put a run of records into the ledger and the telemetry."""

@@ -20,6 +20,8 @@ class Reason(StrEnum):
     AMOUNT_PRECISION = "amount_precision"
     IN_FUTURE = "in_future"
     TOO_LATE = "too_late"
+    SKIPPED = "skipped"
+    """Set aside by hand (`shopmeter skip`), unread: no rule of the contract gives it."""
 
 
 class Rejected(Exception):

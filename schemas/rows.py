@@ -279,3 +279,16 @@ class DeadLetterRow(Struct, array_like=True, frozen=True, gc=False):
     header_values: Blobs
     version: Big = 0
     is_deleted: Flag = 0
+
+
+class InterventionRow(Struct, array_like=True, frozen=True, gc=False):
+    """What a person did by hand to one record: set it aside before it was processed, or replayed its dead letter."""
+
+    kind: Word  # skip or replay
+    topic: Word  # short name; with partition and offset: where the record was read, or was to be
+    partition: Small
+    offset: Big
+    month: Day
+    done_at: Instant
+    version: Big = 0
+    is_deleted: Flag = 0

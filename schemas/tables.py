@@ -58,6 +58,7 @@ TABLES: Final = {
         ),
         Table("ledger", rows.LedgerRow, ("topic", "partition", "hour")),
         Table("watermarks", rows.WatermarkRow, ("partition",)),
+        Table("interventions", rows.InterventionRow, ("kind", "topic", "partition", "offset")),
         Table("dead_letters", rows.DeadLetterRow, ("topic", "partition", "offset"), rows_topic=False),
     )
 }

@@ -26,6 +26,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from processors.breaker import Bounds
 from schemas.stores import Store, StoresError, parse_stores
 from schemas.topics import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Topics
 from streams.logs import LogFormat
@@ -109,6 +110,10 @@ class WorkerSettings(_Section):
     """A topic that has been at its end for so long does not hold the watermark back."""
     alignment_ms: Positive = 3_600_000
     """While catching up, a topic this far (event time) ahead of the slowest waits."""
+    breaker_window_records: Annotated[int, Field(ge=0)] = Bounds().window_records
+    """The circuit breaker looks at so many recent records of a topic; 0: it never trips. See `processors.breaker`."""
+    breaker_share: Annotated[float, Field(gt=0, le=1)] = Bounds().share
+    breaker_run_records: Positive = Bounds().run_records
     http_host: str = "127.0.0.1"
     http_port: Port = 0
     """0: a free one."""
@@ -169,6 +174,12 @@ class Settings(BaseSettings):
     def state_dir(self) -> Path:
         """Where this worker keeps its partitions' state."""
         return self.worker.state_dir or self.data_dir / "state" / self.worker.instance
+
+    @property
+    def breaker_bounds(self) -> Bounds:
+        """When the worker's circuit breaker trips."""
+        worker = self.worker
+        return Bounds(worker.breaker_window_records, worker.breaker_share, worker.breaker_run_records)
 
     def kafka_client_options(self) -> dict[str, Any]:
         """Keyword arguments that every aiokafka client takes: where the brokers are and who we are. Holds secrets."""

@@ -24,10 +24,14 @@ def worker(
     Example:
       SHOPMETER_KAFKA__BOOTSTRAP=kafka:9092 shopmeter worker --instance worker-3
     """
+    import asyncio
+
     from deploy.cli.found import here
+    from processors.breaker import Breaker
     from processors.pipeline import make_factory
     from schemas.tables import ROWS_TABLES
     from streams.health import HealthService
+    from streams.interventions import read_skips
     from streams.logs import log_to_stderr
     from streams.settings import load_stores
     from streams.telemetry import WorkerSignals
@@ -38,7 +42,13 @@ def worker(
     }
     settings = here(data, starting=True, worker=changes).settings
     log_to_stderr(settings.log_format)
-    factory = make_factory(load_stores(settings), partitions=settings.partitions)
+    stores = load_stores(settings)
+    factory = make_factory(
+        stores,
+        partitions=settings.partitions,
+        breaker=Breaker(settings.breaker_bounds),
+        skips=asyncio.run(read_skips(settings)),
+    )
     on_disk = settings.worker.state_backend == "rocksdb"
     signals = WorkerSignals(settings.partitions, state_dir=settings.state_dir if on_disk else None)
     code = run_worker(

@@ -242,6 +242,21 @@ PARTITION BY month
 ORDER BY (partition)
 COMMENT 'How far a partition is. Written last in each epoch, so that it never promises what is not yet visible.';
 
+CREATE TABLE IF NOT EXISTS interventions (
+    `kind` LowCardinality(String) COMMENT 'skip or replay',
+    `topic` LowCardinality(String) COMMENT 'short name; with partition and offset: where the record was read, or was to be',
+    `partition` UInt16,
+    `offset` UInt64,
+    `month` Date,
+    `done_at` DateTime64(3, 'UTC'),
+    `version` UInt64,
+    `is_deleted` UInt8
+)
+ENGINE = ReplacingMergeTree(version, is_deleted)
+PARTITION BY month
+ORDER BY (kind, topic, partition, offset)
+COMMENT 'What a person did by hand to one record: set it aside before it was processed, or replayed its dead letter.';
+
 CREATE TABLE IF NOT EXISTS dead_letters (
     `topic` LowCardinality(String) COMMENT 'short name of where it was read',
     `partition` UInt16,

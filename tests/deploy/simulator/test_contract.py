@@ -50,6 +50,7 @@ def _verdicts() -> tuple[list[tuple[str, Event]], Counter[tuple[str, str]], Trut
 
 
 EVENTS, BUCKETS, TRUTH = _verdicts()
+NOT_MADE = {Reason.TOO_LATE, Reason.SKIPPED}  # a worker's watermark decides the one, a person the other
 
 
 def test_every_record_lands_in_the_bucket_the_truth_says() -> None:
@@ -59,7 +60,7 @@ def test_every_record_lands_in_the_bucket_the_truth_says() -> None:
             expected[topic, "accepted" if name == "late_candidate" else name] += count
     assert expected == BUCKETS
     reasons = {name for _, name in BUCKETS if name.startswith("dead_letter:")}
-    assert reasons == {f"dead_letter:{reason}" for reason in Reason if reason != Reason.TOO_LATE}
+    assert reasons == {f"dead_letter:{reason}" for reason in Reason if reason not in NOT_MADE}
 
 
 def test_orders_of_decoded_events_add_up_to_the_truth() -> None:
