@@ -249,6 +249,183 @@ ARRAY JOIN
 SETTINGS do_not_merge_across_partitions_select_final = 1
 COMMENT 'One row a refund or cancel of a known order, on its own day';
 
+CREATE OR REPLACE VIEW experience_served (
+    `store_id` LowCardinality(String) COMMENT 'the tenant',
+    `person` String COMMENT 'who got it',
+    `session_key` String COMMENT 'see session',
+    `channel` LowCardinality(String) COMMENT 'of the session',
+    `started_at` DateTime64(3, 'UTC') COMMENT 'start of the session',
+    `store_date` Date COMMENT 'of the session start, in the zone of the store',
+    `experience_id` String COMMENT 'the experience',
+    `variant_id` String COMMENT 'the variant of it; empty if none was named',
+    `test_id` String COMMENT 'the A/B test it was a part of; empty if none was named',
+    `first_at` DateTime64(3, 'UTC') COMMENT 'served first in this session',
+    `last_at` DateTime64(3, 'UTC') COMMENT 'served last in this session'
+) AS
+SELECT
+    store_id, person, session_key, channel, started_at, store_date, experience_id_ AS experience_id,
+    variant_id_ AS variant_id, test_id_ AS test_id, first_at, last_at
+FROM sessions FINAL
+ARRAY JOIN
+    sessions.experience_id AS experience_id_, sessions.variant_id AS variant_id_, sessions.test_id AS test_id_,
+    experience_first_at AS first_at, experience_last_at AS last_at
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'One row an experience (by variant and test) that a session got';
+
+CREATE OR REPLACE VIEW goal (
+    `store_id` LowCardinality(String) COMMENT 'the tenant',
+    `event_id` String COMMENT 'the conversion',
+    `person` String COMMENT 'who reached it',
+    `session_key` String COMMENT 'see session',
+    `channel` LowCardinality(String) COMMENT 'of the session',
+    `session_date` Date COMMENT 'of the session start, in the zone of the store',
+    `goal_id` String COMMENT 'the goal; `purchase` without a value stands for an order of the session (H87)',
+    `reached_at` DateTime64(3, 'UTC') COMMENT 'when',
+    `store_date` Date COMMENT 'of reached_at, in the zone of the store',
+    `named_experience` String COMMENT 'the experience that the event itself names; empty if none',
+    `experiences` Array(String) COMMENT 'what it is attributed to (H86): the named one, else all served before it in the session',
+    `valued` UInt8 COMMENT 'the event carries a value',
+    `currency` LowCardinality(String) COMMENT 'of the value: as given, else that of the store',
+    `exponent` UInt8 COMMENT 'digits of the minor unit',
+    `value` Decimal(38, 4) COMMENT 'what the event says it is worth; 0 without a value',
+    `value_minor` Int64 COMMENT 'value in minor units'
+) AS
+SELECT
+    store_id, event_id, person, session_key, channel, sessions.store_date AS session_date, goal_id_ AS goal_id,
+    reached_at, goal_date_ AS store_date, named_experience,
+    if(
+        named_experience != '',
+        [named_experience],
+        arrayDistinct(arrayFilter((id, first) -> first <= reached_at, experience_id, experience_first_at))
+    ) AS experiences,
+    valued, currency, exponent,
+    toDecimal128(value_minor, 4) / intExp10(exponent) AS value,
+    value_minor
+FROM sessions FINAL
+ARRAY JOIN
+    goal_event_id AS event_id, sessions.goal_id AS goal_id_, goal_experience_id AS named_experience,
+    goal_at AS reached_at, goal_date AS goal_date_, goal_valued AS valued, goal_value AS value_minor,
+    goal_currency AS currency, goal_exponent AS exponent
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'One row a goal conversion of a session';
+
+CREATE OR REPLACE VIEW journey_executions (
+    `store_id` LowCardinality(String) COMMENT 'the tenant',
+    `execution_id` String COMMENT 'one run of a journey for one person',
+    `journey_id` String COMMENT 'as the earliest `started` says, else the earliest event',
+    `journey_version` String COMMENT 'as the earliest `started` says; empty without one',
+    `channel` LowCardinality(String) COMMENT 'of the earliest `started`, else of the earliest event',
+    `is_started` UInt8 COMMENT 'a `started` was seen: counts in journeys_started (M22)',
+    `started_at` DateTime64(3, 'UTC') COMMENT 'the earliest `started`; 1970 without one',
+    `start_date` Date COMMENT 'of started_at, in the zone of the store',
+    `first_at` DateTime64(3, 'UTC') COMMENT 'the earliest event of any kind',
+    `last_at` DateTime64(3, 'UTC') COMMENT 'the latest event of any kind',
+    `terminal_kind` LowCardinality(String) COMMENT 'the earliest terminal node: end (M23), cancel (M24); empty while open',
+    `terminal_at` DateTime64(3, 'UTC') COMMENT 'when it was reached; 1970 while open',
+    `terminal_date` Date COMMENT 'of terminal_at, in the zone of the store',
+    `is_converted` UInt8 COMMENT 'it reached its goal, at any time (M26)',
+    `goal_at` DateTime64(3, 'UTC') COMMENT 'the earliest goal; 1970 without one'
+) AS
+SELECT
+    store_id, execution_id,
+    if(is_started, argMinIf(j.journey_id, start_rank, here), argMin(first_journey_id, first_rank)) AS journey_id,
+    argMinIf(j.journey_version, start_rank, here) AS journey_version,
+    if(is_started, argMinIf(j.channel, start_rank, here), argMin(first_channel, first_rank)) AS channel,
+    max(here) AS is_started,
+    minIf(j.started_at, here) AS started_at,
+    argMinIf(j.start_date, start_rank, here) AS start_date,
+    min(j.first_at) AS first_at,
+    max(j.last_at) AS last_at,
+    argMinIf(j.terminal_kind, terminal_rank, ended_here) AS terminal_kind,
+    minIf(j.terminal_at, ended_here) AS terminal_at,
+    argMinIf(j.terminal_date, terminal_rank, ended_here) AS terminal_date,
+    max(converted_here) AS is_converted,
+    minIf(j.goal_at, converted_here) AS goal_at
+FROM
+(
+    SELECT
+        *,
+        toUInt8(j.started_at > toDateTime64(0, 3)) AS here,
+        toUInt8(j.terminal_at > toDateTime64(0, 3)) AS ended_here,
+        toUInt8(j.goal_at > toDateTime64(0, 3)) AS converted_here,
+        (j.started_at, start_event_id) AS start_rank,
+        (j.first_at, first_event_id) AS first_rank,
+        (j.terminal_at, j.terminal_kind != 'end') AS terminal_rank
+    FROM journeys AS j FINAL
+) AS j
+GROUP BY store_id, execution_id
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'One row an execution of a journey, whatever Kafka partitions its events came through';
+
+CREATE OR REPLACE VIEW notification_sends (
+    `store_id` LowCardinality(String) COMMENT 'the tenant',
+    `communication_id` String COMMENT 'see notification',
+    `person` String COMMENT 'to whom',
+    `event_id` String COMMENT 'the sending',
+    `sent_at` DateTime64(3, 'UTC') COMMENT 'when',
+    `store_date` Date COMMENT 'of sent_at, in the zone of the store',
+    `channel` LowCardinality(String) COMMENT 'of the event',
+    `notification_channel` LowCardinality(String) COMMENT 'email, sms, push, whatsapp, ...',
+    `journey_id` String COMMENT 'the journey that sent it',
+    `execution_id` String COMMENT 'the execution that sent it'
+) AS
+SELECT
+    store_id, communication_id, person, event_id, sent_at, store_date, channel, notification_channel, journey_id,
+    execution_id
+FROM notifications FINAL
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'One row a sending: what may assist a receipt of its person (M49)';
+
+CREATE OR REPLACE VIEW notification (
+    `store_id` LowCardinality(String) COMMENT 'the tenant',
+    `communication_id` String COMMENT 'one message to one person: counts once in journey_notifications_sent (M25)',
+    `person` String COMMENT 'to whom',
+    `sent_at` DateTime64(3, 'UTC') COMMENT 'the earliest sending; all the rest is as that one says (H90)',
+    `store_date` Date COMMENT 'of sent_at, in the zone of the store',
+    `channel` LowCardinality(String) COMMENT 'of the event',
+    `notification_channel` LowCardinality(String) COMMENT 'email, sms, push, whatsapp, ...',
+    `journey_id` String COMMENT 'the journey that sent it',
+    `execution_id` String COMMENT 'the execution that sent it'
+) AS
+SELECT
+    store_id, communication_id,
+    tupleElement(earliest, 1) AS person, tupleElement(earliest, 2) AS sent_at, tupleElement(earliest, 3) AS store_date,
+    tupleElement(earliest, 4) AS channel, tupleElement(earliest, 5) AS notification_channel,
+    tupleElement(earliest, 6) AS journey_id, tupleElement(earliest, 7) AS execution_id
+FROM
+(
+    SELECT
+        store_id, communication_id,
+        argMin(
+            (person, n.sent_at, n.store_date, n.channel, n.notification_channel, n.journey_id, n.execution_id),
+            (n.sent_at, event_id, person)
+        ) AS earliest
+    FROM notifications AS n FINAL
+    GROUP BY store_id, communication_id
+)
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'One row a communication, as it was sent first';
+
+CREATE OR REPLACE VIEW definition (
+    `store_id` LowCardinality(String) COMMENT 'the tenant',
+    `kind` LowCardinality(String) COMMENT 'experience, ab_test, journey, goal or product',
+    `id` String COMMENT 'what events call it',
+    `status` LowCardinality(String) COMMENT 'active, running, paused or ended; empty where none was given',
+    `name` String COMMENT 'for people; empty where none was given',
+    `effective_at` DateTime64(3, 'UTC') COMMENT 'since when it is so'
+) AS
+WITH (SELECT data_as_of FROM data_as_of) AS complete
+SELECT
+    store_id, kind, id,
+    argMax(d.status, d.effective_at) AS status,
+    argMax(d.name, d.effective_at) AS name,
+    max(d.effective_at) AS effective_at
+FROM definitions AS d FINAL
+WHERE d.effective_at <= complete
+GROUP BY store_id, kind, id
+SETTINGS do_not_merge_across_partitions_select_final = 1
+COMMENT 'Names and status as they are now; what takes effect later waits';
+
 CREATE OR REPLACE VIEW counts_15m (
     `store_id` LowCardinality(String) COMMENT 'the tenant',
     `window_start` DateTime64(3, 'UTC') COMMENT 'the quarter of an hour [start, start + 15 min) of event time',
