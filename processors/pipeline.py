@@ -1,4 +1,4 @@
-"""One partition, from records to rows: decode, judge, count, apply; and at the end of an epoch, settle and write.
+"""One partition, from records to rows: decode, judge, count; and at the end of an epoch, apply, settle and write.
 
 A record ends in exactly one bucket. What the rows say is a function of the set of accepted events: neither their order,
 nor repeats, nor where an epoch was cut or a worker died, changes them.
@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from processors import browsing, orderbook
+from processors import orderbook
 from processors.breaker import Breaker
 from processors.browsing import Browsing
 from processors.counters import (
@@ -41,10 +41,10 @@ from processors.order_news import OrderNews
 from processors.orderbook import OrderBook
 from processors.people import People, Tenant
 from processors.resume import META_FORMAT, Meta, resume
+from processors.waiting import OF_PEOPLE, Waiting
 from processors.windows import Windows
 from schemas.epoch import Epoch, Outgoing, ProcessorFactory, SourceRecord, StateReader
 from schemas.events.decode import decode
-from schemas.events.order import OrderCaptured
 from schemas.events.person import person_key
 from schemas.instants import EARLIEST_MS, FUTURE_TOLERANCE_MS, SKEW_TOLERANCE_MS
 from schemas.partitioning import partition_of
@@ -75,8 +75,8 @@ def make_factory(
     return make
 
 
-_Judged = tuple[bytes, Any, int, Tenant, str, SourceRecord, list[int]]
-"""Digest of its id, event, event time, store, who it is about, record, tally to count it in."""
+_Judged = tuple[bytes, Any, str, SourceRecord, list[int]]
+"""Digest of its id, event (`occurred_at` is its event time now), who it is about, record, tally to count it in."""
 
 
 class Pipeline:
@@ -114,6 +114,7 @@ class Pipeline:
         self._windows = Windows(state)
         self._ledger: Cells[LedgerKey] = Cells(b"L", LEDGER_NAMES, state)
         self._seen: set[bytes] = set()
+        self._waiting = Waiting()
         self._outgoing: list[Outgoing] = []
         self._counts: dict[tuple[str, str, str], int] = {}
         self._homes: dict[str, int] = {}
@@ -143,26 +144,31 @@ class Pipeline:
         good = self._judge(topic, records)
         # One question for the whole chunk: a question for each event costs a tenth of its way.
         known = self._state.seen_among([one[0] for one in good])
-        seen, people, shop, count = self._seen, self._people, self._browsing, self._windows.add
-        for digest, event, at, tenant, who, record, tally in good:
+        seen, waiting, count = self._seen, self._waiting.by_person, self._windows.add
+        for digest, event, who, record, tally in good:
             if digest in seen or digest in known:
                 tally[DUPLICATE] += 1
                 continue
             seen.add(digest)
             tally[ACCEPTED] += 1
-            handle = _OF_PEOPLE.get(event.__class__)
-            if handle is not None:
-                person = people.get(who) or people.load(who, tenant)
-                people.dirty[person.key] = person
-                handle(shop, event, at, person)
-            else:
-                self._apply(event, at, tenant, who, record)
-            count(event, at, record.timestamp)
+            kind = event.__class__
+            if kind in OF_PEOPLE:
+                theirs = waiting.get(who)
+                if theirs is None:
+                    waiting[who] = [event]
+                else:
+                    theirs.append(event)
+            elif kind in _OF_ORDERS:
+                self._outgoing += self._news.accepted(
+                    Change(event.store_id, event.order_id, record.timestamp, record.value or b"")
+                )
+            count(event, event.occurred_at, record.timestamp)
         for hour, tally in self._tallies:
             self._enter(topic, hour, tally)
         self._tallies.clear()
         self._taken += len(records)
         self._refusals.end_chunk(topic, len(records))
+        self._waiting.events += len(good)
 
     def _judge(self, topic: str, records: Sequence[SourceRecord]) -> list[_Judged]:
         """Decode, and tell apart what can't be counted, is not in time, or belongs elsewhere. The rest is returned."""
@@ -238,8 +244,9 @@ class Pipeline:
                     tally[FORWARDED_BUCKET] += 1
                     self._outgoing.append(forward_event(topic, record, home))
                     continue
+            event.occurred_at = at
             digest = blake2b(f"{store_id}|{event.event_id}".encode(), digest_size=16).digest()
-            good.append((digest, event, at, tenant, who, record, tally))
+            good.append((digest, event, who, record, tally))
         if is_first_arrival:
             self._times[topic] = latest
         self._record_time = record_time
@@ -256,17 +263,6 @@ class Pipeline:
             self._homes.clear()
         home = self._homes[who] = partition_of(person_key(event).encode(), self._partitions)
         return home
-
-    def _apply(self, event: Any, at: int, tenant: Tenant, who: str, record: SourceRecord) -> None:
-        """An event of the order topic. (A journey's is only counted.)"""
-        kind = event.__class__
-        if kind is OrderCaptured:
-            person = self._people.get(who) or self._people.load(who, tenant)
-            if self._orders.captured(event, at, tenant, person):
-                self._outgoing += self._news.first_captured(tenant.store_id, event.order_id)
-        elif kind in _OF_ORDERS:
-            change = Change(tenant.store_id, event.order_id, record.timestamp, record.value or b"")
-            self._outgoing += self._news.accepted(change)
 
     # -- buckets ---------------------------------------------------------------------------------------------------
 
@@ -299,9 +295,9 @@ class Pipeline:
     @property
     def pending(self) -> int:
         """See PartitionProcessor. A person's state and rows are about a kilobyte."""
-        people, orders = len(self._people.dirty), len(self._orders.dirty)
+        people, events, orders = len(self._waiting.by_person), self._waiting.events, len(self._orders.dirty)
         cells = len(self._windows.cells.dirty) + len(self._ledger.dirty)
-        return 1_500 * people + 700 * orders + 150 * cells + 16 * len(self._seen) + 600 * len(self._outgoing)
+        return 1_500 * people + 200 * events + 700 * orders + 150 * cells + 600 * len(self._outgoing)
 
     def flush(self) -> Epoch | None:
         """See PartitionProcessor."""
@@ -309,6 +305,9 @@ class Pipeline:
         if not self._taken and told == self._told:
             return None
         self._clock = max(self._clock + 1, self._now)
+        self._outgoing += self._waiting.apply(
+            self._tenants, self._people, self._browsing, self._orders, self._news
+        )
         flush = Flush(self.partition, self._clock, self.watermark)
         flush.orders(self._orders, self._news.index, self._people)
         flush.people(self._people)
@@ -344,7 +343,6 @@ _COUNTED: Final = {
 }
 
 
-_OF_PEOPLE: Final = browsing.HANDLERS
 # Cancels and refunds belong to their order, whoever they name (decisions H51).
 _OF_ORDERS: Final = orderbook.CHANGES
 _encode: Final = msgspec.msgpack.Encoder().encode
