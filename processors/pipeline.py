@@ -11,22 +11,10 @@ from typing import Any, Final
 import msgspec
 
 from processors import orderbook
+from processors.books import Books
 from processors.breaker import Breaker
 from processors.browsing import Browsing
-from processors.counters import (
-    ACCEPTED,
-    BUCKETS,
-    DEAD_LETTER,
-    DUPLICATE,
-    HOUR_MS,
-    LEDGER_NAMES,
-    READ,
-    REASON_INDEX,
-    TEST_TRAFFIC,
-    TOO_LATE,
-    Cells,
-    LedgerKey,
-)
+from processors.counters import ACCEPTED, DUPLICATE, HOUR_MS, READ, TEST_TRAFFIC
 from processors.counters import FORWARDED as FORWARDED_BUCKET
 from processors.dead_letters import Refusals, Skips
 from processors.flush import Flush
@@ -112,13 +100,11 @@ class Pipeline:
         self._browsing = Browsing(self._people, self._orders)
         self._news = OrderNews(partition, partitions, OrderIndex(state), self._orders, tenants)
         self._windows = Windows(state)
-        self._ledger: Cells[LedgerKey] = Cells(b"L", LEDGER_NAMES, state)
+        self._books = Books(state)
         self._seen: set[bytes] = set()
         self._waiting = Waiting()
         self._outgoing: list[Outgoing] = []
-        self._counts: dict[tuple[str, str, str], int] = {}
         self._homes: dict[str, int] = {}
-        self._tallies: list[tuple[int, list[int]]] = []
         self._taken = 0
         self._told = (-1, False)  # watermark and idleness, as last written
 
@@ -163,9 +149,7 @@ class Pipeline:
                     Change(event.store_id, event.order_id, record.timestamp, record.value or b"")
                 )
             count(event, event.occurred_at, record.timestamp)
-        for hour, tally in self._tallies:
-            self._enter(topic, hour, tally)
-        self._tallies.clear()
+        self._books.enter(topic)
         self._taken += len(records)
         self._refusals.end_chunk(topic, len(records))
         self._waiting.events += len(good)
@@ -175,7 +159,7 @@ class Pipeline:
         tenants, stores, homes, partition = self._tenants, self._stores, self._homes, self.partition
         watermark, latest, record_time = self.watermark, self._times.get(topic, 0), self._record_time
         source, is_first_arrival = topic, topic != FORWARDED
-        hour, tally = -1, self._open_tally(-1)
+        hour, tally = -1, self._books.open(-1)
         good: list[_Judged] = []
         by_hand = self._refusals.by_hand(topic)
         for record in records:
@@ -183,7 +167,7 @@ class Pipeline:
             if (
                 by_hand is not None and record.offset in by_hand
             ):  # unread: to read it may be what ends the worker
-                aside = self._open_tally(timestamp // HOUR_MS)
+                aside = self._books.open(timestamp // HOUR_MS)
                 aside[READ] += 1
                 self._reject(topic, record, Reason.SKIPPED, "", aside)
                 continue
@@ -195,7 +179,7 @@ class Pipeline:
                 source = forwarded.topic
             if timestamp // HOUR_MS != hour:
                 hour = timestamp // HOUR_MS
-                tally = self._open_tally(hour)
+                tally = self._books.open(hour)
             if timestamp > record_time:
                 record_time = timestamp
             tally[READ] += 1
@@ -252,12 +236,6 @@ class Pipeline:
         self._record_time = record_time
         return good
 
-    def _open_tally(self, hour: int) -> list[int]:
-        """Counts of a run of records of one hour; `process` enters them when all are judged."""
-        tally = [0] * len(LEDGER_NAMES)
-        self._tallies.append((hour, tally))
-        return tally
-
     def _find_home(self, who: str, event: Any) -> int:
         if len(self._homes) > HOMES_IN_MEMORY:
             self._homes.clear()
@@ -278,25 +256,13 @@ class Pipeline:
         letter = self._refusals.letter(topic, record, reason, field, tally, store_id, self._now)
         self._outgoing.append(letter)
 
-    def _enter(self, topic: str, hour: int, tally: list[int]) -> None:
-        """Put a run of records into the ledger and the telemetry."""
-        if not tally[READ]:
-            return
-        cell = self._ledger.cell((topic, max(hour, 0) * HOUR_MS))
-        for index, value in enumerate(tally):
-            if value:
-                cell[index] += value
-                if index in _COUNTED:
-                    key = (topic, *_COUNTED[index])
-                    self._counts[key] = self._counts.get(key, 0) + value
-
     # -- epochs ----------------------------------------------------------------------------------------------------
 
     @property
     def pending(self) -> int:
         """See PartitionProcessor. A person's state and rows are about a kilobyte."""
         people, events, orders = len(self._waiting.by_person), self._waiting.events, len(self._orders.dirty)
-        cells = len(self._windows.cells.dirty) + len(self._ledger.dirty)
+        cells = len(self._windows.cells.dirty) + len(self._books.ledger.dirty)
         return 1_500 * people + 200 * events + 700 * orders + 150 * cells + 600 * len(self._outgoing)
 
     def flush(self) -> Epoch | None:
@@ -311,7 +277,7 @@ class Pipeline:
         flush = Flush(self.partition, self._clock, self.watermark)
         flush.orders(self._orders, self._news.index, self._people)
         flush.people(self._people)
-        flush.cells(self._windows.cells, self._ledger, max(t.retention for t in self._tenants.values()))
+        flush.cells(self._windows.cells, self._books.ledger, max(t.retention for t in self._tenants.values()))
         latest = max(self._times.values(), default=0)
         flush.remember(self._seen, latest // DAY_MS + self._retention_days)
         flush.watermark(idle=told[1], record_time=self._record_time)
@@ -325,22 +291,11 @@ class Pipeline:
 
     def counts(self) -> Mapping[tuple[str, str, str], int]:
         """See PartitionProcessor."""
-        counts, self._counts = self._counts, {}
-        return counts
+        return self._books.counts()
 
     def gauges(self) -> Mapping[str, float]:
         """See PartitionProcessor."""
         return {"watermark_ms": self.watermark, "cached_people": len(self._people)}
-
-
-_COUNTED: Final = {
-    ACCEPTED: (BUCKETS[ACCEPTED], ""),
-    DUPLICATE: (BUCKETS[DUPLICATE], ""),
-    TEST_TRAFFIC: (BUCKETS[TEST_TRAFFIC], ""),
-    TOO_LATE: (BUCKETS[TOO_LATE], Reason.TOO_LATE.value),
-    FORWARDED_BUCKET: (BUCKETS[FORWARDED_BUCKET], ""),
-    **{index: (BUCKETS[DEAD_LETTER], reason) for reason, index in REASON_INDEX.items()},
-}
 
 
 # Cancels and refunds belong to their order, whoever they name (decisions H51).
