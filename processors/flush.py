@@ -8,6 +8,8 @@ import msgspec
 
 from processors.counters import Cells, CounterKey, LedgerKey, counter_expiry, counter_row, ledger_row
 from processors.forwarding import OrderIndex
+from processors.journeys import Journeys, journey_row
+from processors.notifications import Notifications, notification_row
 from processors.orderbook import OrderBook
 from processors.orders import order_row
 from processors.people import People, Person
@@ -29,7 +31,8 @@ class Flush:
         self._state: dict[bytes, Stored | None] = {}
         # By key: what is withdrawn and born again in one epoch is one row, the later.
         self._rows: dict[str, dict[bytes, bytes]] = {
-            "sessions": {}, "exposures": {}, "orders": {}, "counters": {}, "ledger": {},
+            "sessions": {}, "exposures": {}, "orders": {}, "journeys": {}, "notifications": {}, "counters": {},
+            "ledger": {},
         }  # fmt: skip
         self._seen: list[Seen] = []
         self._last: list[tuple[str, bytes, bytes]] = []
@@ -89,6 +92,24 @@ class Flush:
                 exposures[_key((store_id, name, key, widget))] = _encode(
                     exposure_row(store_id, calendar, name, session, view, widget, clock)
                 )
+
+    def journeys(self, journeys: Journeys, notifications: Notifications) -> None:
+        """Write the executions that changed, and the communications that were sent."""
+        rows, partition, clock = self._rows["journeys"], self._partition, self._clock
+        for key, tenant in journeys.dirty.items():
+            known = journeys.get(key)
+            if not known.month:
+                known.month = _month(known.last)
+            row = journey_row(key, known, tenant, partition, clock)
+            rows[_key((*key, partition))] = _encode(row)
+        journeys.write(self._state)
+        rows = self._rows["notifications"]
+        for sending, (tenant, event, at, is_there) in notifications.dirty.items():
+            sent = notification_row(
+                tenant, event, at, sending[2], is_there=is_there, month=_month(at), version=clock
+            )
+            rows[_key(sending)] = _encode(sent)
+        notifications.dirty.clear()
 
     def cells(self, counters: Cells[CounterKey], ledger: Cells[LedgerKey], retention_ms: int) -> None:
         """Write the windows and the ledger's hours that changed."""

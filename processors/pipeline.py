@@ -25,6 +25,8 @@ from processors.forwarding import (
     forward_event,
     read_headers,
 )
+from processors.journeys import Journeys
+from processors.notifications import Notifications
 from processors.order_news import OrderNews
 from processors.orderbook import OrderBook
 from processors.people import People, Tenant
@@ -33,6 +35,7 @@ from processors.waiting import OF_PEOPLE, Waiting
 from processors.windows import Windows
 from schemas.epoch import Epoch, Outgoing, ProcessorFactory, SourceRecord, StateReader
 from schemas.events.decode import decode
+from schemas.events.journey import NotificationSent
 from schemas.events.person import person_key
 from schemas.instants import EARLIEST_MS, FUTURE_TOLERANCE_MS, SKEW_TOLERANCE_MS
 from schemas.partitioning import partition_of
@@ -42,6 +45,7 @@ from schemas.topics import DAY_MS, FORWARDED, FUTURE_BOUND_MS, SOURCES
 
 PEOPLE_BYTES_IN_MEMORY: Final = 1_250_000  # a generation of people, a partition, as stored
 ORDERS_IN_MEMORY: Final = 500
+EXECUTIONS_IN_MEMORY: Final = 2_000
 HOMES_IN_MEMORY: Final = 20_000
 
 
@@ -99,6 +103,8 @@ class Pipeline:
         self._orders = OrderBook(state, self._people, ORDERS_IN_MEMORY)
         self._browsing = Browsing(self._people, self._orders)
         self._news = OrderNews(partition, partitions, OrderIndex(state), self._orders, tenants)
+        self._journeys = Journeys(state, EXECUTIONS_IN_MEMORY)
+        self._notifications = Notifications()
         self._windows = Windows(state)
         self._books = Books(state)
         self._seen: set[bytes] = set()
@@ -148,6 +154,8 @@ class Pipeline:
                 self._outgoing += self._news.accepted(
                     Change(event.store_id, event.order_id, record.timestamp, record.value or b"")
                 )
+            else:
+                self._follow(event, who)
             count(event, event.occurred_at, record.timestamp)
         self._books.enter(topic)
         self._taken += len(records)
@@ -242,6 +250,13 @@ class Pipeline:
         home = self._homes[who] = partition_of(person_key(event).encode(), self._partitions)
         return home
 
+    def _follow(self, event: Any, who: str) -> None:
+        """An event of the journey-node topic."""
+        tenant = self._tenants[event.store_id]
+        self._journeys.take(event, event.occurred_at, tenant)
+        if event.__class__ is NotificationSent:
+            self._notifications.sent(event, event.occurred_at, tenant, who[len(event.store_id) + 1 :])
+
     # -- buckets ---------------------------------------------------------------------------------------------------
 
     def _reject(
@@ -262,8 +277,9 @@ class Pipeline:
     def pending(self) -> int:
         """See PartitionProcessor. A person's state and rows are about a kilobyte."""
         people, events, orders = len(self._waiting.by_person), self._waiting.events, len(self._orders.dirty)
-        cells = len(self._windows.cells.dirty) + len(self._books.ledger.dirty)
-        return 1_500 * people + 200 * events + 700 * orders + 150 * cells + 600 * len(self._outgoing)
+        small = len(self._windows.cells.dirty) + len(self._books.ledger.dirty)
+        small += 2 * (len(self._journeys.dirty) + len(self._notifications.dirty))
+        return 1_500 * people + 200 * events + 700 * orders + 150 * small + 600 * len(self._outgoing)
 
     def flush(self) -> Epoch | None:
         """See PartitionProcessor."""
@@ -277,6 +293,7 @@ class Pipeline:
         flush = Flush(self.partition, self._clock, self.watermark)
         flush.orders(self._orders, self._news.index, self._people)
         flush.people(self._people)
+        flush.journeys(self._journeys, self._notifications)
         flush.cells(self._windows.cells, self._books.ledger, max(t.retention for t in self._tenants.values()))
         latest = max(self._times.values(), default=0)
         flush.remember(self._seen, latest // DAY_MS + self._retention_days)
