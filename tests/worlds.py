@@ -20,13 +20,10 @@ from hypothesis import strategies as st
 from schemas.rows import BOOKKEEPING
 from schemas.stores import Store
 from tests.oracle.chooser import Chooser, DrawChooser, RandomChooser
+from tests.oracle.defining import choose_definition
+from tests.oracle.poison import choose_poison
 from tests.oracle.records import RawRecord, RowKey
-from tests.oracle.shopping import (
-    Setting,
-    choose_happenings,
-    choose_poison,
-    choose_setting,
-)
+from tests.oracle.shopping import Setting, choose_happenings, choose_setting
 from tests.oracle.wire import PARTITIONS, Sent, raw_records
 
 MOST_STORIES = 20
@@ -89,14 +86,17 @@ def make_world(
     poison: bool = False,
     late: bool = False,
     shared_orders: bool = True,
+    identity: bool = False,
+    metrics: bool = False,
 ) -> World:
     """A world by a chooser.
 
     `poison`: with dead letters and test traffic. `late`: some events come later than allowed; what was called too late
     must then be told to the oracle, and `arriving` brings them back in time. `shared_orders`: two persons may capture
-    one order (H51).
+    one order (H51). `identity`: devices log in, some of them two customers. `metrics`: all subjects, histories of
+    months, and definitions.
     """
-    setting = choose_setting(chooser, shared_orders=shared_orders)
+    setting = choose_setting(chooser, shared_orders=shared_orders, identity=identity, metrics=metrics)
     arrivals: list[Arrival] = []
     stories = chooser.repeat(lambda inner: choose_happenings(inner, setting), 1, most_stories)
     for number, happening in enumerate(happening for story in stories for happening in story):
@@ -111,6 +111,10 @@ def make_world(
                 more_ms = chooser.pick((1, store.attribution_window_ms, 2 * store.attribution_window_ms))
                 delay_ms = store.allowed_lateness_ms + more_ms
             arrivals.append(Arrival(sent, happening.at, delay_ms, happening.latest_ms))
+    if metrics and chooser.chance(2):
+        for number in range(chooser.integer(1, 6)):
+            sent, at = choose_definition(chooser, setting, number)
+            arrivals.append(Arrival(sent, at, 0, 0))
     if poison:
         arrivals += chooser.repeat(lambda inner: _poisoned(inner, setting), 0, 4)
     return World(tuple(arrivals), setting.stores)
@@ -130,10 +134,18 @@ def random_world(
     poison: bool = False,
     late: bool = False,
     shared_orders: bool = True,
+    identity: bool = False,
+    metrics: bool = False,
 ) -> World:
     """The world of a seed; see `make_world`."""
     return make_world(
-        RandomChooser(seed), most_stories=most_stories, poison=poison, late=late, shared_orders=shared_orders
+        RandomChooser(seed),
+        most_stories=most_stories,
+        poison=poison,
+        late=late,
+        shared_orders=shared_orders,
+        identity=identity,
+        metrics=metrics,
     )
 
 
@@ -145,10 +157,18 @@ def worlds(
     poison: bool = False,
     late: bool = False,
     shared_orders: bool = True,
+    identity: bool = False,
+    metrics: bool = False,
 ) -> World:
     """Worlds as a hypothesis strategy; see `make_world`."""
     return make_world(
-        DrawChooser(draw), most_stories=most_stories, poison=poison, late=late, shared_orders=shared_orders
+        DrawChooser(draw),
+        most_stories=most_stories,
+        poison=poison,
+        late=late,
+        shared_orders=shared_orders,
+        identity=identity,
+        metrics=metrics,
     )
 
 

@@ -69,9 +69,9 @@ def window_edge(*, in_window: bool) -> MetricCase:
         },
         first=eighth,
         last=eighth,
-        by="widget",
+        by="widget_id",
     )
-    asks = [on(eighth, sold), on(NEW_YEAR, shown), replace(on(NEW_YEAR, by_widget), by="widget")]
+    asks = [on(eighth, sold), on(NEW_YEAR, shown), replace(on(NEW_YEAR, by_widget), by="widget_id")]
     return replace(about(case, *asks, sold_by_widget), name=f"1 window edge, in window: {in_window}")
 
 

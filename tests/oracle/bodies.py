@@ -8,8 +8,10 @@ WIDGETS: Final = ("A", "B")
 EXPONENTS: Final = {"EUR": 2, "JPY": 0, "KWD": 3}
 
 
-def choose_body(chooser: Chooser, topic: str, kind: str, products: tuple[str, ...]) -> dict[str, Any]:
-    """The fields beyond the envelope; products out of `products`."""
+def choose_body(
+    chooser: Chooser, topic: str, kind: str, products: tuple[str, ...], who: str
+) -> dict[str, Any]:
+    """The fields beyond the envelope; products out of `products`, communications to `who`."""
     match topic, kind:
         case "session", "message":
             return {"direction": chooser.pick(("in", "out"))}
@@ -43,17 +45,25 @@ def choose_body(chooser: Chooser, topic: str, kind: str, products: tuple[str, ..
         case "order", "refunded":
             return _refund(chooser, products)
         case "journey-node", _:
-            return {
-                "journey_id": "j",
-                "execution_id": "x1",
-                **({"node_id": "n", "node_type": "end"} if kind == "node_entered" else {}),
-                **(
-                    {"communication_id": "c1", "notification_channel": "email"}
-                    if kind == "notification_sent"
-                    else {}
-                ),
-            }
+            return _journey(chooser, kind, who)
     return {}
+
+
+def _journey(chooser: Chooser, kind: str, who: str) -> dict[str, Any]:
+    """An execution stays with its journey; whose it is changes, so its events come under several keys."""
+    execution_id, journey_id = chooser.pick((("x1", "j1"), ("x2", "j1"), ("x3", "j2")))
+    body: dict[str, Any] = {"execution_id": execution_id, "journey_id": journey_id}
+    match kind:
+        case "started":
+            body["journey_version"] = chooser.pick((None, "v2", 3))
+        case "node_entered":
+            body |= {"node_id": "n", "node_type": chooser.pick(("end", "cancel", "wait"))}
+        case "notification_sent":
+            body["communication_id"] = f"c{chooser.integer(1, 3)}-{who}"
+            body["notification_channel"] = chooser.pick(("email", "sms"))
+        case _:
+            body["value"] = chooser.pick((None, "3"))
+    return body
 
 
 def _shown_product(chooser: Chooser, products: tuple[str, ...]) -> dict[str, Any]:

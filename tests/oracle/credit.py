@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from schemas.stores import Store
-from tests.oracle.events import Event
+from tests.oracle.model import Event
 from tests.oracle.orders import Order
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from schemas.stores import Store
-from tests.oracle.events import Event
+from tests.oracle.model import Event
 
 
 @dataclass(frozen=True)

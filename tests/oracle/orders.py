@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from schemas.stores import Store
 from tests.oracle.currencies import EXPONENT
-from tests.oracle.events import Capture, Event
+from tests.oracle.model import Capture, Event
 
 
 @dataclass(frozen=True)

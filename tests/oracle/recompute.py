@@ -18,8 +18,8 @@ from schemas.rows import ExposureRow, OrderRow, SessionRow
 from schemas.stores import Store
 from tests.oracle.credit import OrderCredit, credit_order, impressions_of
 from tests.oracle.currencies import EXPONENT
-from tests.oracle.events import Event
 from tests.oracle.identity import resolve
+from tests.oracle.model import Event
 from tests.oracle.orders import Order, lines_paid, orders_of, settle
 from tests.oracle.records import OracleResult, Origin, RawRecord, RowKey, counter_row, put
 from tests.oracle.sessions import Session, closes_at, first_given, is_active, is_present, sessions_of

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from schemas.stores import Store
-from tests.oracle.events import Event
+from tests.oracle.model import Event
 from tests.oracle.orders import Order
 
 MEMBER_TOPICS: Final = ("session", "impression", "click", "cart")  # H30, and the first capture of an order

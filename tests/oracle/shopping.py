@@ -2,59 +2,33 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, Final
+from typing import Any
 
 from schemas.stores import Store
 from tests.oracle.bodies import EXPONENTS, choose_body
 from tests.oracle.chooser import Chooser
-
-MINUTE_MS: Final = 60_000
-HOUR_MS: Final = 60 * MINUTE_MS
-DAY_MS: Final = 24 * HOUR_MS
-CLUSTER_MS: Final = 12 * HOUR_MS  # all instants around one edge lie within this
-LIVE_MS: Final = 2 * HOUR_MS
-
-# Local midnights, a day of 23 hours, a quarter of an hour: places where dates and windows change.
-BASES: Final = (
-    1_767_262_500_000,  # 2026-01-01T10:15:00Z
-    1_774_738_740_000,  # 2026-03-28T22:59:00Z, 23:59 in Madrid on the eve of the short day
-    1_767_205_740_000,  # 2025-12-31T18:29:00Z, a minute before midnight in Kolkata
+from tests.oracle.flavours import (
+    ACQUAINTANCES,
+    BASES,
+    CHATS,
+    CLUSTER_MS,
+    CLUSTERS,
+    CROWD,
+    CUSTOMERS,
+    DAY_MS,
+    FLAVOURS,
+    HOUR_MS,
+    LIVE_MS,
+    METRIC_FLAVOURS,
+    MINUTE_MS,
+    MONTHS,
+    PRODUCTS,
+    STORY,
+    STRANGERS,
+    ZONES,
+    Kinds,
+    People,
 )
-ZONES: Final = ("UTC", "Europe/Madrid", "Asia/Kolkata", "Australia/Lord_Howe", "America/St_Johns")
-PRODUCTS: Final = ("p1", "p2", "p3")
-PEOPLE: Final[tuple[dict[str, str], ...]] = (
-    {"customer_id": "ann"},
-    {"anonymous_id": "x"},
-    # A device that is never seen without its customer: who it is does not hang on identity stitching.
-    {"customer_id": "ann", "anonymous_id": "ann-phone"},
-    # Shares the Kafka key of device x, and is somebody else (H08).
-    {"customer_id": "x"},
-)
-RECOMMENDED: Final = (
-    *(("impression", "shown"),) * 4,
-    *(("cart", "added"), ("order", "captured")) * 3,
-    *(("click", "detail_viewed"), ("click", "clicked"), ("cart", "removed"), ("cart", "emptied")),
-)
-MONEY: Final = (
-    *(("order", "captured"), ("order", "refunded")) * 3,
-    *(("order", "canceled"), ("impression", "shown"), ("cart", "added")),
-)
-VISITS: Final = (
-    *(("session", "activity"), ("session", "message"), ("impression", "shown"), ("order", "captured")) * 2,
-    *(
-        ("session", "started"),
-        ("session", "ended"),
-        ("session", "support_joined"),
-        ("click", "detail_viewed"),
-    ),
-    *(("session", "experience_served"), ("session", "goal_reached"), ("session", "identified")),
-)
-JOURNEYS: Final = tuple(
-    ("journey-node", kind) for kind in ("started", "node_entered", "notification_sent", "goal_reached")
-)
-STORY: Final = (("impression", "shown"), ("cart", "added"), ("order", "captured"))
-# Most worlds stay with one subject, or hardly an order would ever meet its impression.
-FLAVOURS: Final = (RECOMMENDED, RECOMMENDED, MONEY, VISITS, RECOMMENDED + MONEY + VISITS + JOURNEYS)
 
 
 @dataclass(frozen=True)
@@ -76,15 +50,20 @@ class Setting:
     stores: dict[str, Store]
     base: int
     shared_orders: bool
-    people: tuple[dict[str, str], ...]
+    people: People
     products: tuple[str, ...]
-    kinds: tuple[tuple[str, str], ...]
+    kinds: Kinds
     clusters: tuple[int, ...]
     """Around which multiples of the attribution window things happen."""
 
 
-def choose_setting(chooser: Chooser, *, shared_orders: bool) -> Setting:
-    """One or two stores; time-outs are never longer than the attribution window, so retention covers them."""
+def choose_setting(
+    chooser: Chooser, *, shared_orders: bool, identity: bool = False, metrics: bool = False
+) -> Setting:
+    """One or two stores; time-outs are never longer than the attribution window, so retention covers them.
+
+    `identity`: devices log in. `metrics`: all subjects, and histories of months.
+    """
     stores = {}
     for store_id in ("acme", "beta") if chooser.chance(4) else ("acme",):
         stores[store_id] = Store(
@@ -95,14 +74,19 @@ def choose_setting(chooser: Chooser, *, shared_orders: bool) -> Setting:
             attribution_window_ms=chooser.pick((7 * DAY_MS, 7 * DAY_MS, DAY_MS)),
             tax_in_lines=chooser.chance(4),
         )
+    kinds = chooser.pick(METRIC_FLAVOURS if metrics else FLAVOURS)
+    people = chooser.pick(ACQUAINTANCES if identity and chooser.chance(2) else STRANGERS)
+    customers = kinds is CUSTOMERS
     return Setting(
         stores=stores,
         base=chooser.pick(BASES),
-        shared_orders=shared_orders,
-        people=chooser.pick((PEOPLE[:1], PEOPLE[1:2], PEOPLE[:3], PEOPLE[1:4])),
+        shared_orders=shared_orders and not customers,
+        people=CROWD[: chooser.integer(1, len(CROWD))] + (people if identity else ())
+        if customers
+        else people,
         products=PRODUCTS[: chooser.integer(1, 3)],
-        kinds=chooser.pick(FLAVOURS),
-        clusters=chooser.pick(((0,), (0, 0, 1), (0, 1, 1, 2))),
+        kinds=kinds,
+        clusters=chooser.pick(MONTHS if customers else CLUSTERS),
     )
 
 
@@ -133,7 +117,8 @@ def _happening(
 ) -> Happening:
     (topic, kind), store = step, setting.stores[store_id]
     if kind == "identified":
-        person = PEOPLE[2]
+        both = [somebody for somebody in setting.people if len(somebody) == 2]
+        person = chooser.pick(both or STRANGERS[2][2:])
     value: dict[str, Any] = {"type": kind, "store_id": store_id, **person}
     latest_ms = store.allowed_lateness_ms
     if topic == "order":
@@ -149,11 +134,13 @@ def _happening(
         value["session_id"] = (
             f"{chooser.pick(('s1', 's2'))}-{(at - setting.base) // store.attribution_window_ms}"
         )
-    if chooser.chance(3):
-        value["channel"] = chooser.pick(("app", "whatsapp"))
+    if setting.kinds is CHATS or chooser.chance(3):
+        value["channel"] = chooser.pick(
+            ("whatsapp", "app") if setting.kinds is CHATS else ("app", "whatsapp")
+        )
     if chooser.chance(4):
         value["context"] = {"device": chooser.pick(("phone", "desk")), "country": chooser.pick(("ES", "JP"))}
-    value.update(choose_body(chooser, topic, kind, products))
+    value.update(choose_body(chooser, topic, kind, products, "-".join(person.values())))
     timestamp_ms = at + chooser.pick((0, 5, MINUTE_MS, LIVE_MS, LIVE_MS + 1, -10 * MINUTE_MS))
     occurred_at = at
     if chooser.chance(5):
@@ -163,52 +150,6 @@ def _happening(
         occurred_at = at - shift if abs(shift) > 60_000 else at
     value["occurred_at"] = _time(chooser, occurred_at)
     return Happening(topic, value, at, timestamp_ms, latest_ms, chooser.integer(0, 9))
-
-
-def choose_poison(chooser: Chooser, setting: Setting) -> tuple[str, dict[str, Any] | bytes | None, int, int]:
-    """Something that is not counted: (topic, value, event time, timestamp)."""
-    happening = choose_happenings(chooser, setting)[0]
-    value, at = dict(happening.value), happening.at
-    broken = chooser.pick(
-        (
-            "is_test",
-            "store",
-            "type",
-            "version",
-            "missing",
-            "future",
-            "bytes",
-            "null",
-            "array",
-            "time",
-            "words",
-        )
-    )
-    match broken:
-        case "is_test":
-            value["is_test"] = True
-        case "store":
-            value["store_id"] = "nowhere"
-        case "type":
-            value["type"] = "imagined"
-        case "version":
-            value["schema_version"] = 2
-        case "missing":
-            del value["occurred_at"]
-        case "future":
-            value["occurred_at"], at = happening.timestamp_ms + 600_001, happening.timestamp_ms
-            value.pop("sent_at", None)
-        case "time":
-            value["occurred_at"] = "yesterday"
-        case "words":
-            value["session_id"] = 7
-        case "bytes":
-            return happening.topic, b'{"event_id": ', at, happening.timestamp_ms
-        case "null":
-            return happening.topic, None, at, happening.timestamp_ms
-        case _:
-            return happening.topic, b"[]", at, happening.timestamp_ms
-    return happening.topic, value, at, happening.timestamp_ms
 
 
 def _instant(chooser: Chooser, setting: Setting, store: Store) -> int:
@@ -242,6 +183,7 @@ def _order_id(
         cluster = chooser.pick((cluster, 0, 1))
     owner = ""
     if not setting.shared_orders:
-        everybody = tuple("-".join(somebody.values()) for somebody in PEOPLE)
+        everybody = tuple("-".join(somebody.values()) for somebody in setting.people)
         owner = "-" + (chooser.pick(everybody) if any_order else "-".join(person.values()))
-    return f"{chooser.pick(('o1', 'o2'))}-{cluster}{owner}"
+    names = ("o1", "o2", "o3", "o4") if setting.kinds is CUSTOMERS else ("o1", "o2")
+    return f"{chooser.pick(names)}-{cluster}{owner}"

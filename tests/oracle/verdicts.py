@@ -3,7 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from schemas.stores import Store
-from tests.oracle.events import Event, is_in_future, read_event
+from tests.oracle.definitions import TOPIC as DEFINITION_TOPIC
+from tests.oracle.definitions import read_definition
+from tests.oracle.events import is_in_future, read_event
+from tests.oracle.model import Event
 from tests.oracle.records import (
     ACCEPTED,
     DUPLICATE,
@@ -33,10 +36,13 @@ def judge(
     verdicts: dict[Origin, Verdict] = {}
     candidates: dict[tuple[str, str], list[tuple[RawRecord, Event]]] = {}
     for record in records:
-        if record.topic not in TOPICS:
+        if record.topic not in (*TOPICS, DEFINITION_TOPIC):
             raise ValueError(f"{record.origin}: no source topic; use a short name of {TOPICS}")
         if record.origin in verdicts:
             raise ValueError(f"{record.origin}: two records of one origin; number them apart")
+        if record.topic == DEFINITION_TOPIC:
+            verdicts[record.origin] = _defined(record, stores)
+            continue
         verdict, event = _alone(record, stores, record.origin in too_late)
         verdicts[record.origin] = verdict
         if event is not None:
@@ -64,6 +70,17 @@ def _alone(record: RawRecord, stores: Mapping[str, Store], too_late: bool) -> tu
     if too_late:
         return TOO_LATE, None
     return ACCEPTED, event
+
+
+def _defined(record: RawRecord, stores: Mapping[str, Store]) -> Verdict:
+    """A definition has no event id and no event time: nothing repeats, and nothing comes too late."""
+    if record.value is None:
+        return ACCEPTED
+    try:
+        read_definition(record.value, stores)
+    except Refused as refused:
+        return Verdict("dead_letter", refused.reason, refused.field)
+    return ACCEPTED
 
 
 def _arrival(record: RawRecord) -> tuple[int, int, int, int]:

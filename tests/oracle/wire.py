@@ -10,15 +10,21 @@ PARTITIONS: Final = 8
 
 
 class Sent(NamedTuple):
-    """An event on its way: short topic, the wire object (or raw bytes), and the broker's timestamp in ms."""
+    """An event on its way: short topic, the wire object (or raw bytes), and the broker's timestamp in ms.
+
+    `own_key`: for records whose value does not say their key.
+    """
 
     topic: str
     value: Mapping[str, Any] | bytes | None
     timestamp_ms: int
+    own_key: bytes | None = None
 
     @property
     def key(self) -> bytes | None:
         """The record key that events.md asks for; None where the value names no store or nobody."""
+        if self.own_key is not None:
+            return self.own_key
         if not isinstance(self.value, Mapping):
             return None
         store_id, person = self.value.get("store_id"), self.value.get("customer_id")

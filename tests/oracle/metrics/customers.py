@@ -14,9 +14,9 @@ from tests.oracle.calendar import (
     months_between,
     next_month,
 )
-from tests.oracle.events import Event
 from tests.oracle.metrics.cells import Cell, Cells, Scope, add, percent
 from tests.oracle.metrics.facts import Purchase
+from tests.oracle.model import Event
 
 BASE_DAYS = 365  # H111
 GROUPS = ((0, 1), (1, 3), (3, 7), (7, 11), (11, 12))  # months, half-open (M43)
@@ -153,14 +153,17 @@ def _month_end(scope: Scope, month: date) -> int:
 
 
 def touch_before(scope: Scope, purchase: Purchase) -> Event | None:
-    """The latest communication to the same customer in the window before; ties: smallest communication_id (H121)."""
+    """The latest send to the same customer in the window before; ties: smallest communication_id (H121).
+
+    Every send of a communication is one, also of one that was sent before.
+    """
     sent = [
         event
-        for event in scope.facts.communications
+        for event in scope.facts.sends
         if event.person == purchase.person
         and 0 <= purchase.at - event.at <= scope.store.attribution_window_ms
     ]
-    return min(sent, key=lambda event: (-event.at, event.communication_id), default=None)
+    return min(sent, key=lambda event: (-event.at, event.communication_id, event.event_id), default=None)
 
 
 def _segments(scope: Scope, month: date, until: int) -> Cells:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from schemas.stores import Store
 from tests.oracle.credit import LineCredit, credit_order
 from tests.oracle.definitions import Definition
-from tests.oracle.events import Event, Line
 from tests.oracle.identity import resolve
+from tests.oracle.model import Event, Line
 from tests.oracle.orders import Adjustment, Order, lines_paid, orders_of, settle
 from tests.oracle.sessions import Session, sessions_of
 
@@ -115,13 +115,14 @@ class Execution:
 
 @dataclass
 class StoreFacts:
-    """Everything of one store. `communications`: the earliest send of each communication_id (H90)."""
+    """Everything of one store. `sends`: all messages; `communications`: the earliest send of each (H90)."""
 
     store: Store
     sessions: list[Session] = field(default_factory=list)
     purchases: list[Purchase] = field(default_factory=list)
     goals: list[Goal] = field(default_factory=list)
     executions: list[Execution] = field(default_factory=list)
+    sends: list[Event] = field(default_factory=list)
     communications: list[Event] = field(default_factory=list)
     definitions: list[Definition] = field(default_factory=list)
 
@@ -139,7 +140,8 @@ def facts_of(
         found.purchases = _purchases(ours, orders, found.sessions, found.store)
         found.goals = _goals(found.sessions, found.purchases)
         found.executions = _executions(ours)
-        found.communications = _communications(ours)
+        found.sends = [event for event in ours if event.type == "notification_sent"]
+        found.communications = _communications(found.sends)
     for definition in definitions:
         facts[definition.store_id].definitions.append(definition)
     return facts
@@ -205,9 +207,8 @@ def _executions(events: Sequence[Event]) -> list[Execution]:
     ]
 
 
-def _communications(events: Sequence[Event]) -> list[Event]:
-    sends: dict[str, list[Event]] = {}
-    for event in events:
-        if event.type == "notification_sent":
-            sends.setdefault(event.communication_id, []).append(event)
-    return [min(same, key=lambda event: (event.at, event.event_id)) for same in sends.values()]
+def _communications(sends: Sequence[Event]) -> list[Event]:
+    found: dict[str, list[Event]] = {}
+    for event in sends:
+        found.setdefault(event.communication_id, []).append(event)
+    return [min(same, key=lambda event: (event.at, event.event_id)) for same in found.values()]

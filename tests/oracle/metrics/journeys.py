@@ -22,13 +22,10 @@ def journeys(scope: Scope) -> Cells:
     started = [each for each in executions if each.started and scope.holds(each.started.at)]
     dimensions: dict[str, Callable[[Execution], Iterable[str]]] = {
         "journey_id": lambda execution: [execution.head.journey_id],
+        "journey_version": lambda execution: [execution.head.journey_version],
     }
-    version: dict[str, Callable[[Execution], Iterable[str]]] = {
-        "version": lambda execution: [execution.head.journey_version],
-    }
-    for value, cohort in (scope.groups(started, **dimensions, **version) or {}).items():
-        cells[Cell("journeys_started", value)] = len(cohort)
     for value, cohort in (scope.groups(started, **dimensions) or {}).items():
+        cells[Cell("journeys_started", value)] = len(cohort)
         reached = sum(execution.has_goal for execution in cohort)
         cells[Cell("journey_conversion_rate", value)] = percent(reached, len(cohort))
         is_open = any(not _ended(execution, scope.as_of) for execution in cohort)

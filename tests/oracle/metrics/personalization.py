@@ -8,7 +8,7 @@ from tests.oracle.sessions import Session
 
 
 def served(session: Session | None, what: str) -> list[str]:
-    """`experience_id` or `variant_id` of everything served in the session, in its whole length (H85)."""
+    """`experience_id`, `variant_id` or `test_id` of everything served in the session, in its whole length (H85)."""
     return [] if session is None else [getattr(event, what) for event in session.of("experience_served")]
 
 
@@ -32,12 +32,12 @@ def _sessions(scope: Scope) -> Cells:
     dimensions: dict[str, Callable[[Session], Iterable[str]]] = {
         "experience_id": lambda session: served(session, "experience_id"),
         "variant_id": lambda session: served(session, "variant_id"),
+        "test_id": lambda session: served(session, "test_id"),
     }
     for value, sessions in (scope.groups(personalized, **dimensions) or {}).items():
         bought = sum(session.identity in buyers for session in sessions)
         cells[Cell("personalization_purchase_rate", value)] = percent(bought, len(sessions))
-        if scope.by != "variant_id":
-            cells[Cell("personalized_sessions", value)] = len(sessions)
+        cells[Cell("personalized_sessions", value)] = len(sessions)
     # By goal only the sessions with the goal are told apart: all personalised ones stay below the line.
     inside = {session.identity for session in personalized}
     reached = [goal for goal in scope.facts.goals if goal.experiences and goal.session.identity in inside]
@@ -53,6 +53,7 @@ def _revenue(scope: Scope) -> Cells:
     dimensions: dict[str, Callable[[Purchase], Iterable[str]]] = {
         "experience_id": lambda purchase: served(purchase.session, "experience_id"),
         "variant_id": lambda purchase: served(purchase.session, "variant_id"),
+        "test_id": lambda purchase: served(purchase.session, "test_id"),
     }
     for value, purchases in (scope.groups(inside, **dimensions) or {}).items():
         for currency, same in by_currency(purchases).items():

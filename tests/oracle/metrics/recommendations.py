@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from tests.oracle.credit import Impression, impressions_of
-from tests.oracle.events import Event
 from tests.oracle.metrics.cells import Cell, Cells, Scope, add, percent
 from tests.oracle.metrics.facts import PaidLine, Purchase
+from tests.oracle.model import Event
 from tests.oracle.sessions import Session
 
 
@@ -26,10 +26,10 @@ def touch_of(line: PaidLine, what: str) -> str:
 
 
 LINE_DIMENSIONS: dict[str, Callable[[PaidLine], str]] = {
-    "widget": lambda line: touch_of(line, "widget_id"),
+    "widget_id": lambda line: touch_of(line, "widget_id"),
     "placement": lambda line: touch_of(line, "placement"),
     "strategy": lambda line: touch_of(line, "strategy"),
-    "product": lambda line: line.line.product_id,
+    "product_id": lambda line: line.line.product_id,
 }
 
 
@@ -45,7 +45,7 @@ def _revenue(scope: Scope) -> Cells:
             value = LINE_DIMENSIONS[scope.by](line) if scope.by else ""
             credit = line.credit.credit
             if scope.holds(purchase.at):
-                for metric in _gross(line, purchase, total=scope.by is None):
+                for metric in _gross(line, purchase):
                     add(cells, metric, value, purchase.currency, line.paid)
                 if credit != "none":
                     add(cells, f"recommendation_{credit}_revenue_net", value, purchase.currency, line.paid)
@@ -55,18 +55,17 @@ def _revenue(scope: Scope) -> Cells:
     return cells
 
 
-def _gross(line: PaidLine, purchase: Purchase, *, total: bool) -> list[str]:
-    """The revenue columns that a line's paid amount goes into; those without a touch only in total."""
+def _gross(line: PaidLine, purchase: Purchase) -> list[str]:
+    """The revenue columns that a line's paid amount goes into."""
     credit = line.credit.credit
-    metrics = [] if credit == "none" else [f"recommendation_{credit}_revenue"]
-    if total:
-        metrics.append("line_paid")
-        if credit == "none":
-            metrics.append("unattributed_revenue")
-        if purchase.has_interaction:
-            metrics.append("recommendation_assisted_revenue_inclusive")  # H74
-        if line.credit.exposure_only:
-            metrics.append("exposure_only_revenue")  # H75
+    metrics = [
+        "line_paid",
+        "unattributed_revenue" if credit == "none" else f"recommendation_{credit}_revenue",
+    ]
+    if purchase.has_interaction:
+        metrics.append("recommendation_assisted_revenue_inclusive")  # H74
+    if line.credit.exposure_only:
+        metrics.append("exposure_only_revenue")  # H75
     return metrics
 
 
@@ -76,8 +75,8 @@ def _purchases(scope: Scope) -> Cells:
     sold = [(purchase, line) for purchase in scope.purchases for line in purchase.direct_lines]
     groups = scope.groups(
         sold,
-        widget=lambda pair: [LINE_DIMENSIONS["widget"](pair[1])],
-        product=lambda pair: [pair[1].line.product_id],
+        widget_id=lambda pair: [LINE_DIMENSIONS["widget_id"](pair[1])],
+        product_id=lambda pair: [pair[1].line.product_id],
     )
     for value, pairs in (groups or {}).items():
         orders = {purchase.order_id for purchase, _ in pairs}
@@ -91,7 +90,7 @@ def _sessions(scope: Scope) -> Cells:
     cells: Cells = {}
     exposing = [session for session in scope.sessions if session.impressions]
     dimensions: dict[str, Callable[[Session], Iterable[str]]] = {
-        "widget": lambda session: [event.widget_id or "" for event in session.impressions],
+        "widget_id": lambda session: [event.widget_id or "" for event in session.impressions],
         "strategy": lambda session: [event.strategy for event in session.impressions if event.strategy],
     }
     for value, sessions in (scope.groups(exposing, **dimensions) or {}).items():
@@ -104,14 +103,14 @@ def _sessions(scope: Scope) -> Cells:
         for event in session.impressions
         if scope.holds(event.at) and scope.speaks(event.channel)
     ]
-    for value, seen in (scope.groups(shown, widget=lambda pair: [pair[0].widget_id or ""]) or {}).items():
+    for value, seen in (scope.groups(shown, widget_id=lambda pair: [pair[0].widget_id or ""]) or {}).items():
         cells[Cell("recommendation_unique_customers", value)] = len({person for _, person in seen})
     return cells
 
 
 def _rates(scope: Scope, value: str, sessions: Sequence[Session]) -> Cells:
     """M17 and M18, and of M18 how far it is final (H78). `value`: one widget, or empty for all."""
-    widget = value if scope.by == "widget" else None
+    widget = value if scope.by == "widget_id" else None
     bought = _direct_lines(scope)
     viewed, converted, matured, matured_converted = 0, 0, 0, 0
     matures: list[int] = []
@@ -120,7 +119,8 @@ def _rates(scope: Scope, value: str, sessions: Sequence[Session]) -> Cells:
         viewed += _is_viewed(session, impressions, widget)
         is_converted = _is_converted(impressions, bought.get(session.person, []), scope)
         converted += is_converted
-        matures.append(impressions[-1].at + scope.store.attribution_window_ms)
+        # The session's last impression, of whatever widget, says when it matures (H78).
+        matures.append(session.impressions[-1].at + scope.store.attribution_window_ms)
         if matures[-1] <= scope.as_of:
             matured += 1
             matured_converted += is_converted
