@@ -1,6 +1,7 @@
 """Partitions that come and go, with fakes for Kafka: who may process and commit when."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from schemas.epoch import PartitionProcessor, Record, StateReader
 from schemas.topics import INPUTS
 from streams.engine.assigning import check_co_location
 from streams.engine.chunks import Chunk
+from streams.engine.ends import End
 from streams.engine.engine import Engine
 from streams.engine.options import BrokenAssumption, EngineOptions
 from streams.engine.restore import Restored, starting_offsets
@@ -271,3 +273,17 @@ async def test_the_next_chunk_of_a_thin_topic_is_cut_to_the_time_that_alignment_
     await bench.engine.take(bench.chunk(size, 2 * size))
     assert partition.chunk_size("cart") == 2 * size * 12 // 40
     assert partition.chunk_size("click") == size
+
+
+async def test_an_epoch_lasts_longer_while_a_backlog_is_known() -> None:
+    for interval_ms, due in ((60_000, False), (0, True)):
+        bench = Bench(epoch_interval_ms=interval_ms)
+        await bench.ready(0)
+        partition = bench.engine._live[0]
+        await bench.engine.take(bench.chunk(0, 5))
+        assert partition.is_due()  # nothing is known of a backlog
+        now = time.monotonic()
+        partition.note_end("cart", End(1_000, now), now)
+        assert partition.is_due() is due
+        partition.note_end("cart", End(5, now), now)
+        assert partition.is_due()
