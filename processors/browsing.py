@@ -190,9 +190,14 @@ class Browsing:
             exposure.strategies = sorted([*exposure.strategies, strategy])
         if placement and placement not in exposure.placements:
             exposure.placements = sorted([*exposure.placements, placement])
-        shown = (person.tenant.calendar.day(at), channel)
-        if shown not in exposure.shown:
-            exposure.shown = sorted([*exposure.shown, shown])
+        day = person.tenant.calendar.day(at)
+        for number, (known_day, known_channel, first) in enumerate(exposure.shown):
+            if known_day == day and known_channel == channel:
+                if at < first:
+                    exposure.shown[number] = (day, channel, at)
+                break
+        else:
+            exposure.shown = sorted([*exposure.shown, (day, channel, at)])
         session.widgets.add(widget)
 
         history = person.history

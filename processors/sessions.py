@@ -52,7 +52,9 @@ class Exposure(Struct, array_like=True, gc=False):
     last: int
     strategies: list[str]
     placements: list[str]
-    shown: list[tuple[int, str]]  # distinct (store date, channel) of the impressions
+    shown: list[
+        tuple[int, str, int]
+    ]  # distinct (store date, channel) of the impressions, and the earliest of each
     viewed: bool
 
 
@@ -189,8 +191,16 @@ def merge(into: SessionState, other: SessionState) -> None:
         mine.last = max(mine.last, theirs.last)
         mine.strategies = sorted({*mine.strategies, *theirs.strategies})
         mine.placements = sorted({*mine.placements, *theirs.placements})
-        mine.shown = sorted({*mine.shown, *theirs.shown})
+        mine.shown = earliest([*mine.shown, *theirs.shown])
         mine.viewed = mine.viewed or theirs.viewed
+
+
+def earliest(shown: list[tuple[int, str, int]]) -> list[tuple[int, str, int]]:
+    """The earliest impression of each (store date, channel), ascending."""
+    found: dict[tuple[int, str], int] = {}
+    for day, channel, at in shown:
+        found[day, channel] = min(at, found.get((day, channel), at))
+    return sorted((day, channel, at) for (day, channel), at in found.items())
 
 
 def session_row(
@@ -256,8 +266,9 @@ def exposure_row(
         exposure.impressions,
         exposure.first,
         exposure.last,
-        [day for day, _ in exposure.shown],
-        [channel for _, channel in exposure.shown],
+        [day for day, _, _ in exposure.shown],
+        [channel for _, channel, _ in exposure.shown],
+        [at for _, _, at in exposure.shown],
         int(exposure.viewed),
         version,
         0,
@@ -276,4 +287,6 @@ def deleted_exposure_row(
     store_id: str, person: str, key: str, widget: str, month: int, version: int
 ) -> ExposureRow:
     """The row that withdraws an exposure."""
-    return ExposureRow(store_id, person, key, widget, month, "", 0, 0, [], [], 0, 0, 0, [], [], 0, version, 1)
+    return ExposureRow(
+        store_id, person, key, widget, month, "", 0, 0, [], [], 0, 0, 0, [], [], [], 0, version, 1
+    )

@@ -104,6 +104,7 @@ class ExposureRow(Struct, array_like=True, frozen=True, gc=False):
     last_shown_at: Instant
     shown_dates: Days  # with shown_channels: distinct (store date, channel) of its impressions, ascending
     shown_channels: Words
+    shown_at: Instants  # the earliest impression of each of these
     viewed: Flag  # details of a product this widget had shown in the session (M17 by widget)
     version: Big = 0
     is_deleted: Flag = 0

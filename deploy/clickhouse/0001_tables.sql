@@ -68,6 +68,7 @@ CREATE TABLE IF NOT EXISTS exposures (
     `last_shown_at` DateTime64(3, 'UTC'),
     `shown_dates` Array(Date) COMMENT 'with shown_channels: distinct (store date, channel) of its impressions, ascending',
     `shown_channels` Array(LowCardinality(String)),
+    `shown_at` Array(DateTime64(3, 'UTC')) COMMENT 'the earliest impression of each of these',
     `viewed` UInt8 COMMENT 'details of a product this widget had shown in the session (M17 by widget)',
     `version` UInt64,
     `is_deleted` UInt8

@@ -97,12 +97,13 @@ CREATE OR REPLACE VIEW exposure (
     `last_shown_at` DateTime64(3, 'UTC') COMMENT 'last impression',
     `shown_dates` Array(Date) COMMENT 'with shown_channels: the distinct (store date, channel) of its impressions',
     `shown_channels` Array(LowCardinality(String)) COMMENT 'see shown_dates',
+    `shown_at` Array(DateTime64(3, 'UTC')) COMMENT 'the earliest impression of each of these',
     `viewed` UInt8 COMMENT 'details of a product this widget had shown in the session (M17 by widget)',
     `converted` UInt8 COMMENT 'a product this widget had shown in the session was bought within the window (M18 by widget)'
 ) AS
 SELECT
     store_id, person, session_key, widget_id, channel, started_at, store_date, strategies, placements, impressions,
-    first_shown_at, last_shown_at, shown_dates, shown_channels, viewed,
+    first_shown_at, last_shown_at, shown_dates, shown_channels, shown_at, viewed,
     (store_id, person, session_key, widget_id) IN
         (SELECT store_id, person, session_key, widget_id FROM confirmation) AS converted
 FROM exposures FINAL

@@ -110,7 +110,7 @@ ONE_OF_EACH = (
     journey("x1", 3, started_at=at(1), terminal_at=at(2), terminal_kind="end", goal_at=at(3)),
     notification("m1", "c:ann", 2),
     definition("experience", "e1", 4_102_444_799_999, "active", name="Änne\x00"),
-    exposure(shown_dates=[JANUARY, JANUARY + 1], shown_channels=["web", "app"]),
+    exposure(shown_dates=[JANUARY, JANUARY + 1], shown_channels=["web", "app"], shown_at=[1, 2]),
     order(
         "o1",
         ("p1", 2, 2**62, "direct", "top"),

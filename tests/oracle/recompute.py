@@ -184,6 +184,10 @@ def exposure_row(session: Session, widget_id: str, store: Store) -> ExposureRow:
         last_shown_at=max(event.at for event in shown),
         shown_dates=[day for day, _ in dates],
         shown_channels=[channel for _, channel in dates],
+        shown_at=[
+            min(event.at for event in shown if (store_day(event.at, store), event.channel) == date)
+            for date in dates
+        ],
         viewed=int(_viewed(session, widget_id)),
     )
 

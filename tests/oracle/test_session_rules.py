@@ -141,6 +141,7 @@ def test_an_exposure_lists_its_dates_by_channel() -> None:
     )
     (row,) = rows["exposures"].values()
     assert (row.shown_dates, row.shown_channels) == ([20_454, 20_455, 20_455], ["web", "app", "web"])
+    assert row.shown_at == [TEN, TEN + DAY + 1, TEN + DAY]
     assert (row.strategies, row.placements, row.impressions) == (["a", "b"], [], 3)
     assert (row.first_shown_at, row.last_shown_at) == (TEN, TEN + DAY + 1)
 

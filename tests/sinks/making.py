@@ -108,6 +108,7 @@ def exposure(person: str = "c:ann", key: str = "s:1", widget: str = "top", **fie
         "last_shown_at": at(1),
         "shown_dates": [date(1)],
         "shown_channels": ["web"],
+        "shown_at": [at(1)],
         "viewed": 0,
         "version": 1,
     }
