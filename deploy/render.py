@@ -13,6 +13,7 @@ from typing import Final
 
 from schemas import telemetry
 from schemas.events import jsonschema
+from schemas.metrics import rendering as metrics
 from sinks import ddl
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -23,6 +24,7 @@ SOURCES: Final[Mapping[str, Rendering]] = {
     "schemas.telemetry": telemetry.rendered_files,
     "schemas.events.jsonschema": jsonschema.rendered_files,
     "sinks.ddl": ddl.rendered_files,
+    "schemas.metrics": metrics.rendered_files,
 }
 """Module -> its rendering."""
 

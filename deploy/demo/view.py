@@ -22,12 +22,13 @@ SELECT currency, sum(orders), sum(revenue), sum(direct), sum(assisted) FROM
 (
     SELECT currency, total_orders AS orders, total_revenue AS revenue, 0 AS direct, 0 AS assisted FROM revenue_daily
     UNION ALL
-    SELECT currency, 0, 0, direct_revenue, assisted_revenue FROM recommendation_revenue_daily
+    SELECT currency, 0, 0, recommendation_direct_revenue, recommendation_assisted_revenue
+    FROM recommendation_revenue_daily
 )
 GROUP BY currency ORDER BY 3 DESC LIMIT 2
 """
 _WIDGETS_SQL: Final = f"""
-SELECT widget_id, sum(direct_revenue) FROM recommendation_revenue_by_widget
+SELECT widget_id, sum(recommendation_direct_revenue) FROM recommendation_revenue_by_widget
 WHERE currency = {{currency:String}} AND widget_id != '' GROUP BY widget_id ORDER BY 2 DESC LIMIT {WIDGETS_SHOWN}
 """
 _FRESH_SQL: Final = "SELECT toUnixTimestamp64Milli(newest_record_at) FROM data_as_of"

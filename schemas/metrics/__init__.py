@@ -1,0 +1,57 @@
+"""The catalogue: every metric once, as data. Views, report, docs and API are made from it (see `model`)."""
+
+from typing import Final
+
+from schemas.metrics import (
+    browsing_facts,
+    conversations,
+    gauges,
+    journeys,
+    order_facts,
+    orders,
+    personalization,
+    recommendations,
+    sessions,
+)
+from schemas.metrics.checks import checked_facts, checked_metrics
+from schemas.metrics.model import Reading
+
+FACTS: Final = checked_facts((*browsing_facts.FACTS, *order_facts.FACTS))
+"""Name -> fact."""
+
+QUERIES: Final = {query.name: query for query in (gauges.GAUGES,)}
+"""Name -> whole query."""
+
+METRICS: Final = checked_metrics(
+    (
+        *sessions.METRICS,
+        *personalization.METRICS,
+        *recommendations.METRICS,
+        *journeys.METRICS,
+        *conversations.METRICS,
+        *orders.METRICS,
+        *gauges.METRICS,
+    ),
+    FACTS,
+    QUERIES,
+)
+"""Name -> metric, parts too, in the order of the page."""
+
+SHOWN: Final = tuple(name for name, metric in METRICS.items() if not metric.part)
+"""Names of what a report shows when nothing is chosen."""
+
+READINGS: Final = (
+    Reading(
+        "M8",
+        "<metric>_change_pct",
+        "Change against the previous period: (current - previous) / |previous| in percent; null with a state when the"
+        " previous value is 0.",
+        "`change_pct`, `change_pp` and `state` of every value of a report",
+    ),
+    Reading(
+        "M9",
+        "personalization_revenue_daily",
+        "M6 and M7 by store date, days without any at 0, with the previous period beside.",
+        "the series of personalization_revenue and personalization_goal_revenue; the view personalization_revenue_daily",
+    ),
+)

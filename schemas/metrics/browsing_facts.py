@@ -1,0 +1,258 @@
+"""Facts of the shopper's side: sessions, what was served and reached in them, widgets seen, and users."""
+
+from typing import Final
+
+from schemas.metrics.model import Fact, Field
+
+STORE: Final = Field("store_id", "the tenant")
+_PERSON: Final = Field("person", "c:<customer_id> or a:<anonymous_id>, as resolved")
+_SESSION_KEY: Final = Field("session_key", "with store and person: the session")
+_SESSION_CHANNEL: Final = Field("channel", "of the session's earliest event")
+_OF_SESSION: Final = (STORE, _PERSON, _SESSION_KEY, _SESSION_CHANNEL)
+
+# Sessions in which a product was seen that became a direct line of an order (M18, H77).
+_CONFIRMED: Final = (
+    "(store_id, person, session_key) IN (SELECT store_id, person, arrayJoin(exposed_session) FROM orders FINAL"
+    " WHERE $scope AND captured_at < $cut)"
+)
+_BOUGHT_RECOMMENDED: Final = (
+    "orders > 0 AND (store_id, person, session_key) IN (SELECT store_id, person, session_key FROM orders FINAL"
+    " WHERE $scope AND captured_at < $cut AND session_key != '' AND has(credit, 'direct'))"
+)
+# H42: one message and nothing else the shopper did.
+_ONE_MESSAGE: Final = (
+    "messages_in = 1 AND activities + clicks + detail_views + adds + removes + empties + orders = 0"
+)
+
+SESSION: Final = Fact(
+    name="session",
+    says="a session, by the day it started",
+    rows="sessions FINAL",
+    at="started_at",
+    date="store_date",
+    fields=(
+        *_OF_SESSION,
+        Field("device", "of the session's earliest event that has one"),
+        Field("country", "of the session's earliest event that has one"),
+        Field("present", "1: any sign of the shopper (H35)"),
+        Field("active", "1: the shopper did something (H35)"),
+        Field("closed", "1: over, judged by data_as_of (H37)", "$as_of > closes_at"),
+        Field("one_message", "1: exactly one inbound message and no other interaction (H42)", _ONE_MESSAGE),
+        Field("supported", "1: a human agent took part", "supports > 0"),
+        Field("personalized", "1: at least one experience was served", "notEmpty(experience_id)"),
+        Field("reached_goal", "1: at least one goal conversion", "goals > 0"),
+        Field("ordered", "1: at least one captured order", "orders > 0"),
+        Field("bought_recommended", "1: an order of it has a direct line", _BOUGHT_RECOMMENDED),
+        Field("exposed", "1: at least one recommendation impression", "impressions > 0"),
+        Field("viewed", "1: an impression, then the details of the same product"),
+        Field(
+            "converted", "1: a product seen in it became a direct line", f"impressions > 0 AND {_CONFIRMED}"
+        ),
+        Field("mature_at", "when `converted` is final: last impression + attribution window", "matures_at"),
+        Field("matured", "1: mature_at is not after data_as_of", "matures_at <= $as_of"),
+    ),
+)
+
+USER: Final = Fact(
+    name="user",
+    says="a person with an active session, once for each period or day asked",
+    rows="sessions FINAL",
+    where="$whole AND active$channel",
+    at="started_at",
+    date="store_date",
+    # The bucket of the first-ever session is an ordinary bucket if that session lies in one (M36), else another value.
+    inner=(
+        "SELECT person, $keys arrayJoin(groupUniqArrayIf(at_bucket, counts)) AS bucket,"
+        " argMin(at_bucket, started_at) AS first_bucket FROM (SELECT person, $keys started_at, $bucket AS at_bucket,"
+        " $counts AS counts FROM $rows WHERE $where) GROUP BY $keys person"
+    ),
+    fields=(
+        STORE,
+        _PERSON,
+        Field(
+            "channel", "of the session; with all channels together the first-ever session is over all (H39)"
+        ),
+        Field("bucket", "the period or day"),
+        Field("first_bucket", "the period or day of the person's first-ever active session"),
+    ),
+)
+
+EXPERIENCE: Final = Fact(
+    name="experience",
+    says="an experience served in a session, by the day the session started",
+    rows="sessions FINAL ARRAY JOIN experience_id AS experience, variant_id AS variant, test_id AS test",
+    at="started_at",
+    date="store_date",
+    key=("person", "session_key"),
+    fields=(
+        *_OF_SESSION,
+        Field("experience_id", "the personalisation", "experience"),
+        Field("variant_id", "its variant, empty if none was named", "variant"),
+        Field("test_id", "its A/B test, empty if none was named", "test"),
+        Field("ordered", "1: the session has a captured order", "orders > 0"),
+    ),
+)
+
+_GOALS: Final = """\
+(
+    SELECT
+        store_id, person, session_key, channel, event_id, goal, reached_at, reached_date,
+        if(named != '', [named], arrayDistinct(arrayFilter((id, first) -> first <= reached_at, experience_id,
+            experience_first_at))) AS experiences,
+        goal = 'purchase' AND NOT valued AS bought,
+        arraySort(order -> (abs(order.1 - toUnixTimestamp64Milli(reached_at)), order.1, order.2), captured)[1] AS paid,
+        multiIf(valued, amount, bought, paid.3, 0) AS worth,
+        multiIf(valued, given_currency, bought, paid.4, '') AS worth_currency,
+        multiIf(valued, given_exponent, bought, paid.5, 0) AS worth_exponent
+    FROM
+    (
+        SELECT
+            store_id, person, session_key, channel, experience_id, experience_first_at, event_id, goal, named,
+            reached_at, reached_date, valued, amount, given_currency, given_exponent
+        FROM sessions FINAL
+        ARRAY JOIN
+            goal_event_id AS event_id, goal_id AS goal, goal_experience_id AS named, goal_at AS reached_at,
+            goal_date AS reached_date, goal_valued AS valued, goal_value AS amount, goal_currency AS given_currency,
+            goal_exponent AS given_exponent
+        WHERE $scope AND goals > 0
+    ) AS session
+    LEFT JOIN
+    (
+        SELECT
+            store_id, person, session_key,
+            groupArray((toUnixTimestamp64Milli(captured_at), order_id, total, currency, exponent)) AS captured
+        FROM orders FINAL
+        WHERE $scope AND captured_at < $cut AND session_key != ''
+        GROUP BY store_id, person, session_key
+    ) AS basket USING (store_id, person, session_key)
+)"""
+
+_OF_GOAL: Final = (
+    *_OF_SESSION,
+    Field("event_id", "the conversion"),
+    Field("goal_id", "the goal", "goal"),
+    Field("value", "its value, or the total of the session's order closest in time (H87)", "worth"),
+    Field("currency", "of the value; empty without one", "worth_currency"),
+    Field("exponent", "digits of the minor unit", "worth_exponent"),
+)
+
+GOAL: Final = Fact(
+    name="goal",
+    says="a goal conversion of a session, by its own day",
+    rows=_GOALS,
+    where="notEmpty(experiences)",
+    at="reached_at",
+    date="reached_date",
+    fields=_OF_GOAL,
+)
+
+GOAL_EXPERIENCE: Final = Fact(
+    name="goal_experience",
+    says="a goal conversion of a session, once for each experience it is attributed to (H86)",
+    rows=_GOALS,
+    where="notEmpty(experiences)",
+    at="reached_at",
+    date="reached_date",
+    fields=(*_OF_GOAL, Field("experience_id", "an experience it is attributed to", "arrayJoin(experiences)")),
+)
+
+SESSION_GOAL: Final = Fact(
+    name="session_goal",
+    says="a goal reached in a personalised session, by the day the session started",
+    rows="sessions FINAL ARRAY JOIN goal_id AS goal",
+    where="$scope AND goals > 0 AND notEmpty(experience_id)",
+    at="started_at",
+    date="store_date",
+    key=("person", "session_key"),
+    fields=(*_OF_SESSION, Field("goal_id", "the goal", "goal")),
+)
+
+_CONFIRMED_WIDGETS: Final = (
+    "(store_id, person, session_key, widget_id) IN (SELECT store_id, person, seen.1, seen.2"
+    " FROM (SELECT store_id, person, arrayJoin(arrayZip(exposed_session, exposed_widget)) AS seen FROM orders FINAL"
+    " WHERE $scope AND captured_at < $cut))"
+)
+
+EXPOSURE: Final = Fact(
+    name="exposure",
+    says="what a session saw of one widget, by the day the session started",
+    rows="exposures FINAL",
+    at="started_at",
+    date="store_date",
+    fields=(
+        *_OF_SESSION,
+        Field("widget_id", "the recommendation widget"),
+        Field("viewed", "1: details of a product that this widget had shown in the session"),
+        Field(
+            "converted", "1: a product that this widget had shown became a direct line", _CONFIRMED_WIDGETS
+        ),
+        Field("shown", "impressions of the widget in the session", "impressions"),
+    ),
+)
+
+EXPOSURE_MATURITY: Final = Fact(
+    name="exposure_maturity",
+    says="what a session saw of one widget, with when the session matures (H78), by the day the session started",
+    rows="""\
+(
+    SELECT store_id, person, session_key, channel, widget_id, started_at, store_date, mature
+    FROM (SELECT * FROM exposures FINAL WHERE $scope) AS seen
+    INNER JOIN
+    (
+        SELECT store_id, person, session_key, matures_at AS mature FROM sessions FINAL WHERE $scope AND impressions > 0
+    ) AS session USING (store_id, person, session_key)
+)""",
+    where="1",
+    at="started_at",
+    date="store_date",
+    fields=(
+        *_OF_SESSION,
+        Field("widget_id", "the recommendation widget"),
+        Field(
+            "converted", "1: a product that this widget had shown became a direct line", _CONFIRMED_WIDGETS
+        ),
+        Field("mature_at", "when the session can no longer convert", "mature"),
+        Field("matured", "1: mature_at is not after data_as_of", "mature <= $as_of"),
+    ),
+)
+
+EXPOSURE_STRATEGY: Final = Fact(
+    name="exposure_strategy",
+    says="what a session saw of one strategy, by the day the session started",
+    rows="exposures FINAL ARRAY JOIN strategies AS shown_strategy",
+    at="started_at",
+    date="store_date",
+    key=("person", "session_key"),
+    fields=(
+        *_OF_SESSION,
+        Field("strategy", "the strategy of the impressions", "shown_strategy"),
+        Field("widget_id", "the recommendation widget"),
+    ),
+)
+
+REACH: Final = Fact(
+    name="reach",
+    says="a person got recommendations of a widget, by day and channel of the impression",
+    rows="exposures FINAL ARRAY JOIN shown_dates AS shown_date, shown_channels AS shown_channel, shown_at AS seen_at",
+    at="seen_at",
+    date="shown_date",
+    fields=(
+        STORE,
+        _PERSON,
+        Field("channel", "of the impression", "shown_channel"),
+        Field("widget_id", "the recommendation widget"),
+    ),
+)
+
+FACTS: Final = (
+    SESSION,
+    USER,
+    EXPERIENCE,
+    GOAL,
+    GOAL_EXPERIENCE,
+    SESSION_GOAL,
+    EXPOSURE,
+    EXPOSURE_MATURITY,
+    EXPOSURE_STRATEGY,
+    REACH,
+)

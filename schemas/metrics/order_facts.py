@@ -1,0 +1,228 @@
+"""Facts of the shop's side: orders, their lines, what was taken back, journeys and what they sent."""
+
+from typing import Final
+
+from schemas.metrics.browsing_facts import STORE
+from schemas.metrics.model import Fact, Field
+
+_MONEY: Final = (
+    Field("currency", "ISO 4217, of the order"),
+    Field("exponent", "digits of the currency's minor unit"),
+)
+_OF_ORDER: Final = (
+    STORE,
+    Field("order_id", "unique in the store"),
+    Field("channel", "of the order's first capture"),
+    *_MONEY,
+)
+_PERSONALIZED: Final = (
+    "session_key != '' AND (store_id, person, session_key) IN (SELECT store_id, person, session_key FROM sessions FINAL"
+    " WHERE $scope AND notEmpty(experience_id))"
+)
+
+
+def _paid(credit: str) -> str:
+    return f"arraySum((amount, earned) -> if(earned = '{credit}', amount, 0), paid, credit)"
+
+
+ORDER: Final = Fact(
+    name="order",
+    says="a captured order, by the day of its first capture",
+    rows="orders FINAL",
+    where="$scope AND captured_at < $cut",
+    at="captured_at",
+    date="store_date",
+    fields=(
+        *_OF_ORDER,
+        Field("paid_total", "after discounts, with shipping and tax", "total"),
+        Field("units", "over all lines", "arraySum(quantity)"),
+        Field("lines_paid", "what the lines add up to: total - shipping - tax", "arraySum(paid)"),
+        Field("direct", "paid for lines with direct credit", _paid("direct")),
+        Field("assisted", "paid for lines with assisted credit", _paid("assisted")),
+        Field("has_direct", "1: a line has direct credit", "has(credit, 'direct')"),
+        Field(
+            "direct_units",
+            "units of lines with direct credit",
+            "arraySum((number, earned) -> if(earned = 'direct', number, 0), quantity, credit)",
+        ),
+        Field(
+            "shown_only",
+            "paid for lines that were shown and never added to the cart (E21, H75)",
+            "arraySum((amount, only) -> if(only, amount, 0), paid, exposure_only)",
+        ),
+        Field("has_interaction", "1: an interaction in the window before (H74)"),
+        Field("personalized", "1: placed in a session that was served an experience (H85)", _PERSONALIZED),
+    ),
+)
+
+ORDER_EXPERIENCE: Final = Fact(
+    name="order_experience",
+    says="a captured order, once for each experience served in its session (H85)",
+    rows="""\
+(
+    SELECT store_id, order_id, channel, currency, exponent, total, captured_at, store_date, experience, variant, test
+    FROM (SELECT * FROM orders FINAL WHERE $scope AND captured_at < $cut AND session_key != '') AS bought
+    INNER JOIN
+    (
+        SELECT store_id, person, session_key, experience, variant, test
+        FROM sessions FINAL
+        ARRAY JOIN experience_id AS experience, variant_id AS variant, test_id AS test
+        WHERE $scope
+    ) AS served USING (store_id, person, session_key)
+)""",
+    where="1",
+    at="captured_at",
+    date="store_date",
+    key=("order_id",),
+    fields=(
+        *_OF_ORDER,
+        Field("paid_total", "after discounts, with shipping and tax", "total"),
+        Field("experience_id", "the personalisation", "experience"),
+        Field("variant_id", "its variant, empty if none was named", "variant"),
+        Field("test_id", "its A/B test, empty if none was named", "test"),
+    ),
+)
+
+_CREDIT: Final = (
+    Field("widget_id", "the widget of the touch that earned the line", "of_widget"),
+    Field("placement", "its placement", "of_placement"),
+    Field("strategy", "its strategy", "of_strategy"),
+    Field("product_id", "what was bought", "bought"),
+    Field("earned", "direct, assisted or none", "of_credit"),
+)
+_ARRAYS: Final = (
+    "credit AS of_credit, product_id AS bought, widget_id AS of_widget, placement AS of_placement,"
+    " strategy AS of_strategy"
+)
+
+_NAMES: Final = "of_credit, bought, of_widget, of_placement, of_strategy"
+
+LINE: Final = Fact(
+    name="line",
+    says="a line of a captured order, by the day of the order",
+    rows=f"orders FINAL ARRAY JOIN {_ARRAYS}, paid AS of_paid, quantity AS of_quantity, exposure_only AS of_only",
+    where="$scope AND captured_at < $cut",
+    at="captured_at",
+    date="store_date",
+    fields=(
+        *_OF_ORDER,
+        *_CREDIT,
+        Field("line_paid", "its part of the order after all discounts", "of_paid"),
+        Field("line_units", "units", "of_quantity"),
+        Field("line_shown_only", "1: shown and never added to the cart", "of_only"),
+        Field("has_interaction", "1: the order has an interaction in the window before (H74)"),
+    ),
+)
+
+_TAKEN_BACK: Final = (
+    "adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount,"
+    " adjustment_lines AS back_lines"
+)
+# A refund comes at any age of its order, so the order's month says nothing about it: all months up to the period's.
+_BACK_SCOPE: Final = "$whole AND captured_at < $cut AND notEmpty(adjustment)"
+
+
+def _back(credit: str) -> str:
+    return f"arraySum((amount, earned) -> if(earned = '{credit}', amount, 0), back_lines, credit)"
+
+
+ADJUSTMENT: Final = Fact(
+    name="adjustment",
+    says="a cancel or a refund of a known order, by its own day",
+    rows=f"orders FINAL ARRAY JOIN {_TAKEN_BACK}",
+    where=_BACK_SCOPE,
+    at="back_at",
+    date="back_date",
+    fields=(
+        *_OF_ORDER,
+        Field("taken", "what it took of the order's total", "back_amount"),
+        Field("is_cancel", "1: a cancel, 0: a refund", "kind = 'cancel'"),
+        Field("direct_taken", "what it took of lines with direct credit", _back("direct")),
+        Field("assisted_taken", "what it took of lines with assisted credit", _back("assisted")),
+    ),
+)
+
+ADJUSTED_LINE: Final = Fact(
+    name="adjusted_line",
+    says="what a cancel or a refund took of one line, by its own day",
+    rows=f"""\
+(
+    SELECT store_id, order_id, channel, currency, exponent, back_at, back_date, {_NAMES}, of_taken
+    FROM (SELECT *, back_at, back_date, back_lines FROM orders FINAL ARRAY JOIN {_TAKEN_BACK} WHERE {_BACK_SCOPE})
+    ARRAY JOIN {_ARRAYS}, back_lines AS of_taken
+)""",
+    where="1",
+    at="back_at",
+    date="back_date",
+    fields=(*_OF_ORDER, *_CREDIT, Field("line_taken", "what it took of the line", "of_taken")),
+)
+
+# An execution may take months, so all are read. Its events may come under different keys, so each Kafka partition has a
+# part of it. At the same ms `end` comes before `cancel` (H91): 0 before 1.
+EXECUTIONS: Final = """\
+(
+    SELECT
+        store_id, execution_id,
+        minIf((started_at, start_event_id, start_date, journey_id, journey_version, channel), started_at > 0) AS start,
+        min((first_at, first_event_id, first_journey_id, first_channel)) AS earliest,
+        minIf((terminal_at, terminal_kind = 'cancel', terminal_date), terminal_at > 0 AND terminal_at < $cut) AS stop,
+        minIf(goal_at, goal_at > 0) AS reached_at,
+        start.1 > 0 AND start.1 < $cut AS has_started,
+        if(has_started, start.4, earliest.3) AS of_journey,
+        if(has_started, start.5, '') AS of_version,
+        if(has_started, start.6, earliest.4) AS of_channel,
+        stop.1 > 0 AS has_ended,
+        reached_at > 0 AND reached_at < $cut AS has_goal
+    FROM journeys FINAL
+    WHERE $store
+    GROUP BY store_id, execution_id
+)"""
+
+_OF_EXECUTION: Final = (
+    STORE,
+    Field("channel", "of `started`, else of the execution's earliest event (H39)", "of_channel"),
+    Field("journey_id", "the journey", "of_journey"),
+    Field("journey_version", "its version as given by `started`", "of_version"),
+)
+
+JOURNEY: Final = Fact(
+    name="journey",
+    says="an execution of a journey: once as started and once as ended, each by its own day",
+    rows=f"{EXECUTIONS} ARRAY JOIN [start.1, stop.1] AS step_at, [start.3, stop.3] AS step_date, [1, 2] AS step",
+    where="if(step = 1, has_started, has_ended)",
+    at="step_at",
+    date="step_date",
+    fields=(
+        *_OF_EXECUTION,
+        Field("started", "1: this is its start", "step = 1"),
+        Field("completed", "1: this is its first terminal node, an `end`", "step = 2 AND stop.2 = 0"),
+        Field("canceled", "1: this is its first terminal node, a `cancel`", "step = 2 AND stop.2 = 1"),
+        Field("reached_goal", "1: it has a goal conversion", "has_goal"),
+        Field("open", "1: no terminal node yet", "NOT has_ended"),
+    ),
+)
+
+NOTIFICATION: Final = Fact(
+    name="notification",
+    says="a communication, by the day it was first sent (H90)",
+    rows="""\
+(
+    SELECT
+        store_id, communication_id,
+        min((sent_at, event_id, store_date, channel, notification_channel, journey_id)) AS sent
+    FROM notifications FINAL
+    WHERE $whole
+    GROUP BY store_id, communication_id
+)""",
+    where="1",
+    at="sent.1",
+    date="sent.3",
+    fields=(
+        STORE,
+        Field("channel", "of the event", "sent.4"),
+        Field("notification_channel", "email, sms, push, ...", "sent.5"),
+        Field("journey_id", "the journey that sent it", "sent.6"),
+    ),
+)
+
+FACTS: Final = (ORDER, ORDER_EXPERIENCE, LINE, ADJUSTMENT, ADJUSTED_LINE, JOURNEY, NOTIFICATION)
