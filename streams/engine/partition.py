@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from schemas.epoch import PartitionProcessor
-from schemas.topics import INPUTS, TIMELESS
+from schemas.topics import FORWARDED, INPUTS
 from streams.engine.chunks import Chunk, Positions
 from streams.engine.ends import End, TopicEnds, held_back
 from streams.engine.epochs import Cut
@@ -148,10 +148,11 @@ class Partition:
 
     def held_back(self, now: float) -> frozenset[str]:
         """Topics (short) that must wait for slower ones while the partition catches up."""
-        behind = self.ends.behind(now) - TIMELESS
+        # What partitions send each other has no event time of its own, and waits for nobody.
+        behind = self.ends.behind(now) - {FORWARDED}
         if not behind:
             return behind
-        return held_back(behind, self.processor.topic_times(), self._options.alignment_ms) - TIMELESS
+        return held_back(behind, self.processor.topic_times(), self._options.alignment_ms) - {FORWARDED}
 
     def has_lag(self, held: frozenset[str]) -> bool:
         """Are records known to wait in a topic that is not held back, or processed and not flushed?

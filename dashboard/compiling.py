@@ -1,0 +1,138 @@
+"""From chosen metrics to the queries of a report: one for each fact, parameters bound, names from the catalogue only."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any, Final
+
+from dashboard.periods import Resolved, Span
+from schemas.metrics import FACTS, METRICS
+from schemas.metrics.model import CURRENCY, Metric, Unit
+from schemas.metrics.sql import Frame, cut_of, select
+
+# A row's month is that in which its first event was: its dates may lie this much later (a long session) ...
+_BORN_BEFORE: Final = timedelta(days=31)
+# ... or before (late events), and what confirms it comes this much later: the longest window and lateness there are.
+_BORN_AFTER: Final = timedelta(days=45)
+
+CURRENT: Final = 1
+PREVIOUS: Final = 2
+
+_STORE: Final = "store_id = {store:String}"
+
+
+def instant_sql(name: str) -> str:
+    """A bound parameter in epoch ms as an instant."""
+    return f"fromUnixTimestamp64Milli({{{name}:Int64}}, 'UTC')"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One query. Its answer has the columns `bucket`, `keys` and `parts`."""
+
+    fact: str
+    by: tuple[str, ...]
+    keys: tuple[str, ...]
+    parts: tuple[str, ...]
+    sql: str
+
+
+def needed(
+    name: str, by: tuple[str, ...], metrics: Mapping[str, Metric] = METRICS
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """(part, dimensions it is told apart by): a ratio's denominator may be that of all."""
+    metric = metrics[name]
+    if metric.fact:
+        yield name, by
+    for each in metric.made_of:
+        yield from needed(each, narrowed(metric, by) if each == metric.denominator else by, metrics)
+
+
+def narrowed(metric: Metric, by: tuple[str, ...]) -> tuple[str, ...]:
+    """The dimensions that a ratio's denominator is told apart by."""
+    return tuple(each for each in by if each not in metric.over_all)
+
+
+def readable(name: str, by: tuple[str, ...], metrics: Mapping[str, Metric] = METRICS) -> bool:
+    """Whether a metric can be told apart by these dimensions."""
+    return all(
+        cut_of(metrics[part], dimensions, FACTS) is not None for part, dimensions in needed(name, by, metrics)
+    )
+
+
+def questions(
+    names: Iterable[str],
+    by: tuple[str, ...],
+    frame: Frame,
+    metrics: Mapping[str, Metric] = METRICS,
+) -> list[Question]:
+    """The fewest queries that answer these metrics: one for each fact and set of dimensions."""
+    groups: dict[tuple[str, tuple[str, ...]], dict[str, str]] = {}
+    for name in names:
+        for part, dimensions in needed(name, by, metrics):
+            cut = cut_of(metrics[part], dimensions, FACTS)
+            if cut is None:
+                raise ValueError(f"{part} can't be told apart by {', '.join(dimensions)}")
+            groups.setdefault((cut.fact, dimensions), {})[part] = _column(metrics[part], cut.sql)
+    found = []
+    for (fact, dimensions), aggregates in groups.items():
+        keys = tuple(each for each in dimensions if each != CURRENCY)
+        if FACTS[fact].has_currency:
+            keys += (CURRENCY,)
+        asked = replace(frame, keys=keys)
+        columns = {f"{part}_": sql for part, sql in aggregates.items()}
+        found.append(Question(fact, dimensions, keys, tuple(aggregates), select(FACTS[fact], columns, asked)))
+    return found
+
+
+def _column(metric: Metric, sql: str) -> str:
+    # Epoch ms: a date and time would come back through the reader's own clock.
+    return f"toUnixTimestamp64Milli({sql})" if metric.unit is Unit.INSTANT else sql
+
+
+def frame_of(resolved: Resolved, channel: str | None, *, daily: bool = False) -> Frame:
+    """What the queries of a period are asked within; with `daily` a bucket is a store date. See `parameters`."""
+    spans = [name for name, span in _spans(resolved)]
+    inside = {
+        name: f"($at >= {instant_sql(f'{name}_start')} AND $at < {instant_sql(f'{name}_end')})"
+        for name in spans
+    }
+    numbers = {"current": CURRENT, "previous": PREVIOUS}
+    sides = ", ".join(f"{condition}, {numbers[name]}" for name, condition in inside.items())
+    return Frame(
+        store=_STORE,
+        whole=f"{_STORE} AND month <= {{month_to:Date}}",
+        scope=f"{_STORE} AND month >= {{month_from:Date}} AND month <= {{month_to:Date}}",
+        as_of=instant_sql("as_of"),
+        cut=instant_sql("as_of"),
+        bucket="$date" if daily else f"multiIf({sides}, 0)",
+        counts=f"({' OR '.join(inside.values())})",
+        channel="{channel:String}" if channel is not None else "",
+    )
+
+
+def parameters(store: str, resolved: Resolved, as_of: int, channel: str | None) -> dict[str, Any]:
+    """The values of everything that a query of this period binds."""
+    spans = _spans(resolved)
+    first = min(span.first for _, span in spans)
+    last = max(span.last for _, span in spans)
+    bound: dict[str, Any] = {
+        "store": store,
+        "as_of": as_of,
+        "month_from": _month(first - _BORN_BEFORE),
+        "month_to": _month(last + _BORN_AFTER),
+    }
+    if channel is not None:
+        bound["channel"] = channel
+    for name, span in spans:
+        bound |= {f"{name}_start": span.start, f"{name}_end": span.end}
+    return bound
+
+
+def _spans(resolved: Resolved) -> list[tuple[str, Span]]:
+    named = (("current", resolved.current), ("previous", resolved.previous))
+    return [(name, span) for name, span in named if span is not None]
+
+
+def _month(day: date) -> date:
+    return day.replace(day=1)

@@ -1,0 +1,29 @@
+"""Up to which instant a store's data is there (H16)."""
+
+from typing import Any, Final
+
+from dashboard.asking import AskError, Freshness
+
+# The smallest watermark, those of idle partitions aside: they are at the end of all their topics and hold nobody back.
+# At a busy partition's watermark itself more may come; where all are idle nothing is left, so its millisecond counts too.
+_SQL: Final = """\
+SELECT store_id, name, zone, currency,
+    (
+        SELECT if(countIf(NOT idle) > 0, toUnixTimestamp64Milli(minIf(watermark, NOT idle)),
+            if(count() > 0, toUnixTimestamp64Milli(max(watermark)) + 1, 0))
+        FROM watermarks FINAL
+    ) AS complete_until
+FROM stores FINAL
+WHERE store_id = {store:String} OR {any:UInt8}
+"""
+
+
+async def freshness(client: Any, store: str) -> Freshness:
+    """What the store is and how far it is complete. `client`: of clickhouse-connect, asynchronous. Raises AskError."""
+    rows = (await client.query(_SQL, parameters={"store": store, "any": 0})).result_rows
+    if not rows:
+        known = (await client.query(_SQL, parameters={"store": "", "any": 1})).result_rows
+        names = ", ".join(sorted(str(row[0]) for row in known)) or "none; run the migration"
+        raise AskError(f"store {store!r} is not configured; configured: {names}")
+    store_id, name, zone, currency, complete_until = rows[0]
+    return Freshness(store_id, name, zone, currency, int(complete_until))

@@ -1,0 +1,25 @@
+"""Gauges at an instant (H93 to H97): no period, no channel, nothing to compare with."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from dashboard.asking import Value
+from dashboard.compiling import instant_sql
+from schemas.metrics import QUERIES
+from schemas.metrics.sql import Frame
+
+
+async def gauge_values(client: Any, store: str, as_of: int, names: Sequence[str]) -> list[Value]:
+    """The gauges by name; one that no row tells is 0, inferred from nothing having been seen."""
+    mine = "store_id = {store:String}"
+    instant = instant_sql("as_of")
+    frame = Frame(store=mine, whole=mine, scope=mine, as_of=instant, cut=instant, bucket="", counts="")
+    answer = await client.query(
+        frame.fill(QUERIES["gauges"].sql), parameters={"store": store, "as_of": as_of}
+    )
+    told = {str(gauge): (int(value), bool(inferred)) for _, gauge, value, inferred in answer.result_rows}
+    found = []
+    for name in names:
+        value, inferred = told.get(name, (0, name != "journey_executions_in_progress"))
+        found.append(Value(metric=name, current=value, inferred=inferred))
+    return found
