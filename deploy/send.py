@@ -1,8 +1,9 @@
 """JSON Lines to Kafka: one `{"topic": "shop.order", "value": {...}}` a line, keyed and partitioned as the contract says.
 
-Optional members: `key` (text), `timestamp` (record time, epoch ms; default: when it is sent) and, in place of `value`,
-`value_base64` for raw bytes. Without `key` it is computed from the value. What is sent is not judged here: that is the
-pipeline's work, and a broken event is a dead letter with a reason.
+Optional members: `key` (text; `key_base64` for raw bytes), `timestamp` (record time, epoch ms; default: when it is
+sent), `headers` (pairs of a name and base64) and, in place of `value`, `value_base64` for raw bytes. Without a key it is
+computed from the value. `letter` says what a dead letter was refused for, and is not sent. What is sent is not judged
+here: that is the pipeline's work, and a broken event is a dead letter with a reason.
 """
 
 import asyncio
@@ -45,6 +46,7 @@ class Outbound(NamedTuple):
     value: bytes | None
     timestamp_ms: int | None
     origin: str
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class _Line(msgspec.Struct, forbid_unknown_fields=True):
@@ -52,7 +54,10 @@ class _Line(msgspec.Struct, forbid_unknown_fields=True):
     value: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     value_base64: str | None = None
     key: str | None = None
+    key_base64: str | None = None
     timestamp: int | None = None
+    headers: list[tuple[str, str]] = []
+    letter: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _Named(msgspec.Struct):
@@ -84,21 +89,31 @@ def parse_line(line: bytes, origin: str, topics: Topics) -> Outbound:
         raise LineError(f"{origin}: there is no topic {found.topic!r}; one of {', '.join(known)}")
     if (found.value is msgspec.UNSET) == (found.value_base64 is None):
         raise LineError(f"{origin}: give either `value` or `value_base64`")
+    if found.key is not None and found.key_base64 is not None:
+        raise LineError(f"{origin}: give either `key` or `key_base64`")
     if found.timestamp is not None and found.timestamp < 0:
         raise LineError(f"{origin}: timestamp {found.timestamp} is before 1970; it is epoch milliseconds")
     value = _value(found, origin)
-    key = found.key.encode() if found.key is not None else key_of(value, topics, found.topic)
+    if found.key_base64 is not None:
+        key: bytes | None = _bytes(found.key_base64, "key_base64", origin)
+    else:
+        key = found.key.encode() if found.key is not None else key_of(value, topics, found.topic)
     if value is None and key is None:
         raise LineError(f"{origin}: a null value deletes what its key names; give the key")
-    return Outbound(found.topic, key, value, found.timestamp, origin)
+    headers = tuple((name, _bytes(text, f"headers: {name}", origin)) for name, text in found.headers)
+    return Outbound(found.topic, key, value, found.timestamp, origin, headers)
+
+
+def _bytes(text: str, member: str, origin: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise LineError(f"{origin}: {member}: {error}") from None
 
 
 def _value(found: _Line, origin: str) -> bytes | None:
     if found.value_base64 is not None:
-        try:
-            return base64.b64decode(found.value_base64, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise LineError(f"{origin}: value_base64: {error}") from None
+        return _bytes(found.value_base64, "value_base64", origin)
     raw = bytes(found.value) if isinstance(found.value, msgspec.Raw) else b"null"
     return None if raw == b"null" else raw
 
@@ -169,7 +184,11 @@ async def send(
 async def _take(producer: Any, record: Outbound) -> "asyncio.Future[Any]":
     try:
         future: asyncio.Future[Any] = await producer.send(
-            record.topic, record.value, key=record.key, timestamp_ms=record.timestamp_ms
+            record.topic,
+            record.value,
+            key=record.key,
+            timestamp_ms=record.timestamp_ms,
+            headers=list(record.headers),
         )
     except KafkaError as error:
         raise SendError(f"{record.origin}: not sent: {type(error).__name__}: {error}") from error

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from processors.counters import Cells, CounterKey, LedgerKey, counter_expiry, counter_row, ledger_row
+from processors.definitions import Definitions
 from processors.forwarding import OrderIndex
 from processors.journeys import Journeys, journey_row
 from processors.notifications import Notifications, notification_row
@@ -31,8 +32,8 @@ class Flush:
         self._state: dict[bytes, Stored | None] = {}
         # By key: what is withdrawn and born again in one epoch is one row, the later.
         self._rows: dict[str, dict[bytes, bytes]] = {
-            "sessions": {}, "exposures": {}, "orders": {}, "journeys": {}, "notifications": {}, "counters": {},
-            "ledger": {},
+            "sessions": {}, "exposures": {}, "orders": {}, "journeys": {}, "notifications": {}, "definitions": {},
+            "counters": {}, "ledger": {},
         }  # fmt: skip
         self._seen: list[Seen] = []
         self._last: list[tuple[str, bytes, bytes]] = []
@@ -110,6 +111,12 @@ class Flush:
             )
             rows[_key(sending)] = _encode(sent)
         notifications.dirty.clear()
+
+    def definitions(self, definitions: Definitions) -> None:
+        """Write the definitions that came."""
+        rows = self._rows["definitions"]
+        for row in definitions.write(self._state, self._clock):
+            rows[_key((row.store_id, row.kind, row.id, row.effective_at))] = _encode(row)
 
     def cells(self, counters: Cells[CounterKey], ledger: Cells[LedgerKey], retention_ms: int) -> None:
         """Write the windows and the ledger's hours that changed."""

@@ -17,6 +17,7 @@ from processors.browsing import Browsing
 from processors.counters import ACCEPTED, DUPLICATE, HOUR_MS, READ, TEST_TRAFFIC
 from processors.counters import FORWARDED as FORWARDED_BUCKET
 from processors.dead_letters import Refusals, Skips
+from processors.definitions import Definitions
 from processors.flush import Flush
 from processors.forwarding import (
     Change,
@@ -41,7 +42,7 @@ from schemas.instants import EARLIEST_MS, FUTURE_TOLERANCE_MS, SKEW_TOLERANCE_MS
 from schemas.partitioning import partition_of
 from schemas.reasons import Reason, Rejected
 from schemas.stores import Store, fingerprint
-from schemas.topics import DAY_MS, FORWARDED, FUTURE_BOUND_MS, SOURCES
+from schemas.topics import DAY_MS, DEFINITION, FORWARDED, FUTURE_BOUND_MS, SOURCES
 
 PEOPLE_BYTES_IN_MEMORY: Final = 1_250_000  # a generation of people, a partition, as stored
 ORDERS_IN_MEMORY: Final = 500
@@ -105,6 +106,7 @@ class Pipeline:
         self._news = OrderNews(partition, partitions, OrderIndex(state), self._orders, tenants)
         self._journeys = Journeys(state, EXECUTIONS_IN_MEMORY)
         self._notifications = Notifications()
+        self._definitions = Definitions(partition, partitions, state, self._stores)
         self._windows = Windows(state)
         self._books = Books(state)
         self._seen: set[bytes] = set()
@@ -188,9 +190,12 @@ class Pipeline:
             if timestamp // HOUR_MS != hour:
                 hour = timestamp // HOUR_MS
                 tally = self._books.open(hour)
+            tally[READ] += 1
+            if source == DEFINITION:
+                self._define(topic, record, tally)
+                continue
             if timestamp > record_time:
                 record_time = timestamp
-            tally[READ] += 1
             try:
                 event: Any = decode(source, record.value, stores)
             except Rejected as rejected:
@@ -239,7 +244,7 @@ class Pipeline:
             event.occurred_at = at
             digest = blake2b(f"{store_id}|{event.event_id}".encode(), digest_size=16).digest()
             good.append((digest, event, who, record, tally))
-        if is_first_arrival:
+        if is_first_arrival and topic != DEFINITION:
             self._times[topic] = latest
         self._record_time = record_time
         return good
@@ -256,6 +261,16 @@ class Pipeline:
         self._journeys.take(event, event.occurred_at, tenant)
         if event.__class__ is NotificationSent:
             self._notifications.sent(event, event.occurred_at, tenant, who[len(event.store_id) + 1 :])
+
+    def _define(self, topic: str, record: SourceRecord, tally: list[int]) -> None:
+        """A record of the definition topic, or one that another partition forwarded."""
+        try:
+            misrouted = self._definitions.take(record, tally, is_first_arrival=topic == DEFINITION)
+        except Rejected as rejected:
+            self._reject(topic, record, rejected.reason, rejected.field, tally)
+            return
+        if misrouted is not None:
+            self._outgoing.append(misrouted)
 
     # -- buckets ---------------------------------------------------------------------------------------------------
 
@@ -278,7 +293,9 @@ class Pipeline:
         """See PartitionProcessor. A person's state and rows are about a kilobyte."""
         people, events, orders = len(self._waiting.by_person), self._waiting.events, len(self._orders.dirty)
         small = len(self._windows.cells.dirty) + len(self._books.ledger.dirty)
-        small += 2 * (len(self._journeys.dirty) + len(self._notifications.dirty))
+        small += 2 * (
+            len(self._journeys.dirty) + len(self._notifications.dirty) + len(self._definitions.dirty)
+        )
         return 1_500 * people + 200 * events + 700 * orders + 150 * small + 600 * len(self._outgoing)
 
     def flush(self) -> Epoch | None:
@@ -294,6 +311,7 @@ class Pipeline:
         flush.orders(self._orders, self._news.index, self._people)
         flush.people(self._people)
         flush.journeys(self._journeys, self._notifications)
+        flush.definitions(self._definitions)
         flush.cells(self._windows.cells, self._books.ledger, max(t.retention for t in self._tenants.values()))
         latest = max(self._times.values(), default=0)
         flush.remember(self._seen, latest // DAY_MS + self._retention_days)

@@ -14,8 +14,11 @@ SOURCES: Final = ("session", "impression", "click", "cart", "order", "journey-no
 
 # What workers send each other: events that came to the wrong partition, and news of orders (decisions H51).
 FORWARDED: Final = "forwarded"
+# Names and status of what events mention. Its records have no event time: they hold nothing back, and wait for nothing.
+DEFINITION: Final = "definition"
 # Everything that a worker reads, co-partitioned.
-INPUTS: Final = (*SOURCES, FORWARDED)
+INPUTS: Final = (*SOURCES, DEFINITION, FORWARDED)
+TIMELESS: Final = frozenset({DEFINITION, FORWARDED})
 
 # Source records may be read again for two weeks: the attribution window plus the longest outage we plan for.
 SOURCE_RETENTION_MS: Final = 14 * DAY_MS
@@ -65,6 +68,17 @@ _COMPACTED = {
     "max.compaction.lag.ms": str(DAY_MS),
     "delete.retention.ms": str(7 * DAY_MS),
 }
+_DEFINITION = {
+    **_COMPACTED,
+    "message.timestamp.type": "CreateTime",
+    "message.timestamp.after.max.ms": str(FUTURE_BOUND_MS),
+    "max.message.bytes": str(4 * MAX_EVENT_BYTES),
+    # Of a thing's definitions the last may take effect in a month, the one before it now: a worker that was away must
+    # find both, for as long as it finds the events.
+    "min.compaction.lag.ms": str(SOURCE_RETENTION_MS),
+    "max.compaction.lag.ms": str(SOURCE_RETENTION_MS + DAY_MS),
+    "delete.retention.ms": str(SOURCE_RETENTION_MS),
+}
 _DEAD_LETTER = {
     **_COMMON,
     "cleanup.policy": "delete",
@@ -86,7 +100,7 @@ class Topics:
         self.sources: Final = tuple(prefix + name for name in SOURCES)
         self.inputs: Final = tuple(prefix + name for name in INPUTS)
         self.dead_letter: Final = prefix + "dead-letter"
-        self.definition: Final = prefix + "definition"
+        self.definition: Final = prefix + DEFINITION
         self.changelog: Final = f"{application}-changelog"
 
     def source(self, name: str) -> str:
@@ -112,7 +126,7 @@ class Topics:
         return (
             *(Topic(name, Kind.SOURCE, _SOURCE) for name in self.sources),
             Topic(self.prefix + FORWARDED, Kind.FORWARDED, _FORWARDED),
-            Topic(self.definition, Kind.DEFINITION, _COMPACTED),
+            Topic(self.definition, Kind.DEFINITION, _DEFINITION),
             *(Topic(self.rows(table), Kind.ROWS, _COMPACTED) for table in tables),
             Topic(self.dead_letter, Kind.DEAD_LETTER, _DEAD_LETTER),
             Topic(self.changelog, Kind.CHANGELOG, _COMPACTED),

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from schemas.topics import FORWARDED
 from streams.lag import LagError, LagReader, watched_groups
 from streams.settings import Settings
 
@@ -43,7 +44,7 @@ async def caught_up(
 ) -> None:
     """Return when every record that is in a source topic now is processed, and what became of it is visible.
 
-    1. the ends of the source topics are captured, records of open transactions included
+    1. the ends of the source topics (definitions too) are captured, records of open transactions included
     2. the workers' committed offsets pass the last record before those ends
     3. the same for what those records made the workers send each other, as often as that may go on
     4. the ends of the rows topics are captured: rows and offsets are of one transaction, so these hold the rows
@@ -73,10 +74,10 @@ def _stages(settings: Settings) -> Iterator[tuple[str, Sequence[str]]]:
     """(group, topics) one after the other: what lies in the topics then must be passed by the group."""
     (workers, inputs), (sinks, rows) = watched_groups(settings).items()
     topics = settings.topics
-    yield workers, topics.sources
-    forwarded = [topic for topic in inputs if topic not in topics.sources]
+    forwarded = topics.source(FORWARDED)
+    yield workers, [topic for topic in inputs if topic != forwarded]
     for _ in range(FORWARDED_HOPS):
-        yield workers, forwarded
+        yield workers, [forwarded]
     yield sinks, rows
 
 

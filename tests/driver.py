@@ -13,7 +13,7 @@ from processors.pipeline import Pipeline, make_factory
 from schemas.epoch import Outgoing, Record
 from schemas.stores import Store
 from schemas.tables import TABLES
-from schemas.topics import FORWARDED, INPUTS, SOURCES
+from schemas.topics import DEFINITION, FORWARDED, INPUTS, SOURCES
 from streams.engine.state.memory import MemoryStore
 from tests.oracle.records import RawRecord, Rows, fold_rows
 from tests.oracle.wire import partition_of
@@ -69,10 +69,22 @@ class PipelineDriver:
         self.now_ms = now_ms
         self._partitions = [_Partition(number, stores, partitions) for number in range(partitions)]
 
-    def pipe(self, records: Iterable[RawRecord], *, chunk: int = DEFAULT_CHUNK, commit: bool = True) -> None:
-        """Append records to the log, each in its key's partition, and process them in chunks of one topic."""
+    def pipe(
+        self,
+        records: Iterable[RawRecord],
+        *,
+        chunk: int = DEFAULT_CHUNK,
+        commit: bool = True,
+        to: int | None = None,
+    ) -> None:
+        """Append records to the log, each in its key's partition, and process them in chunks of one topic.
+
+        `to`: all into this partition, as a producer with another partitioner would.
+        """
         for record in records:
             number = partition_of(record.key, len(self._partitions)) if record.key is not None else 0
+            if to is not None:
+                number = to
             partition = self._partitions[number]
             log = partition.log[record.topic]
             log.append(record._replace(partition=number, offset=len(log)))
@@ -128,7 +140,10 @@ class PipelineDriver:
     def log(self) -> list[RawRecord]:
         """Everything that was piped in, with the partitions and offsets it got here."""
         return [
-            record for partition in self._partitions for topic in SOURCES for record in partition.log[topic]
+            record
+            for topic in (*SOURCES, DEFINITION)
+            for partition in self._partitions
+            for record in partition.log[topic]
         ]
 
     def rows(self) -> Rows:

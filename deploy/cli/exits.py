@@ -32,6 +32,8 @@ _CODES: Final = {
     "deploy.simulator.scenario.ScenarioError": ExitCode.USAGE,
     "deploy.simulator.produce.ProduceError": ExitCode.FAILED,
     "deploy.send.LineError": ExitCode.FAILED,
+    "deploy.fixing.FixFailed": ExitCode.FAILED,
+    "deploy.skipping.SkipRefused": ExitCode.FAILED,
     "deploy.send.SendError": ExitCode.FAILED,
     "streams.topics.TopicsError": ExitCode.FAILED,
     "sinks.migrate.MigrationFailed": ExitCode.FAILED,

@@ -2,7 +2,9 @@
 
 import json
 import sys
-from typing import TYPE_CHECKING, Annotated, Final
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -10,6 +12,8 @@ from deploy.cli.exits import CommandError, ExitCode
 from deploy.cli.options import Data
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from deploy.cli.found import Here
     from deploy.query import Server
 
@@ -44,18 +48,11 @@ def sql(
       shopmeter sql "SELECT store_date, currency, total_revenue FROM revenue_daily ORDER BY 1 DESC LIMIT 7"
       shopmeter sql "SELECT * FROM order_totals WHERE order_id = {id:String}" --param id=o-9 --format json
     """
-    from deploy.cli.found import here
-    from deploy.query import QueryRefused, Unreachable, ask
+    from deploy.query import ask
 
     text = sys.stdin.read() if query == "-" else query
-    found = here(data)
-    try:
-        answer = ask(
-            reader_of(found),
-            text,
-            default_format=FORMATS.get(format, format),
-            params=_bound(param or []),
-        )
+    with asking(data) as (_, server):
+        answer = ask(server, text, default_format=FORMATS.get(format, format), params=_bound(param or []))
         if format == "table" and answer.format in ("", FORMATS["table"]):
             _show_table(answer.read())
             return
@@ -63,11 +60,20 @@ def sql(
         for piece in answer.chunks():
             sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()
+
+
+@contextmanager
+def asking(data: Path | None) -> "Iterator[tuple[Here, Server]]":
+    """The installation and where to read from it; what ClickHouse answers with becomes a CommandError."""
+    from deploy.cli.found import here, no_stack
+    from deploy.query import QueryRefused, Unreachable
+
+    found = here(data)
+    try:
+        yield found, reader_of(found)
     except QueryRefused as error:
         raise CommandError(f"ClickHouse: {error}") from None
     except Unreachable as error:
-        from deploy.cli.found import no_stack
-
         if found.stack is None:
             raise no_stack(str(error), found.settings.data_dir) from None
         raise CommandError(
@@ -96,22 +102,32 @@ def _bound(pairs: list[str]) -> dict[str, str]:
 
 
 def _show_table(body: bytes) -> None:
+    if not body.strip():
+        return  # a statement without a result
+    answer = json.loads(body)
+    numeric = [
+        column["type"].removeprefix("Nullable(").startswith(("Int", "UInt", "Float", "Decimal"))
+        for column in answer["meta"]
+    ]
+    lines = [["–" if value in (None, _NULL) else str(value) for value in row] for row in answer["data"]]
+    table_of([column["name"] for column in answer["meta"]], lines, numeric)
+    print(f"{len(lines)} row{'' if len(lines) == 1 else 's'}")
+
+
+def table_of(
+    names: "Sequence[str]", lines: "Sequence[Sequence[str]]", numeric: "Sequence[bool]" = ()
+) -> None:
+    """Print a table for people; in a pipe as wide as it is. `numeric`: which columns go to the right."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    if not body.strip():
-        return  # a statement without a result
-    answer = json.loads(body)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in answer["meta"]:
-        numeric = column["type"].removeprefix("Nullable(").startswith(("Int", "UInt", "Float", "Decimal"))
-        table.add_column(Text(column["name"]), justify="right" if numeric else "left", overflow="fold")
-    for row in answer["data"]:
+    for index, name in enumerate(names):
+        justify: Literal["left", "right"] = "right" if index < len(numeric) and numeric[index] else "left"
+        table.add_column(Text(name), justify=justify, overflow="fold")
+    for line in lines:
         # Text: a value with brackets in it is no markup.
-        table.add_row(*(Text("–" if value in (None, _NULL) else str(value)) for value in row))
-    console = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False)
-    console.print(table)
-    count = len(answer["data"])
-    console.print(f"{count} row{'' if count == 1 else 's'}", style="dim")
+        table.add_row(*map(Text, line))
+    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False).print(table)

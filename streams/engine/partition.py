@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from schemas.epoch import PartitionProcessor
-from schemas.topics import FORWARDED, INPUTS
+from schemas.topics import INPUTS, TIMELESS
 from streams.engine.chunks import Chunk, Positions
 from streams.engine.ends import End, TopicEnds, held_back
 from streams.engine.epochs import Cut
@@ -148,11 +148,10 @@ class Partition:
 
     def held_back(self, now: float) -> frozenset[str]:
         """Topics (short) that must wait for slower ones while the partition catches up."""
-        # What partitions send each other has no event time of its own, and waits for nobody.
-        behind = self.ends.behind(now) - {FORWARDED}
+        behind = self.ends.behind(now) - TIMELESS
         if not behind:
             return behind
-        return held_back(behind, self.processor.topic_times(), self._options.alignment_ms) - {FORWARDED}
+        return held_back(behind, self.processor.topic_times(), self._options.alignment_ms) - TIMELESS
 
     def has_lag(self, held: frozenset[str]) -> bool:
         """Are records known to wait in a topic that is not held back, or processed and not flushed?

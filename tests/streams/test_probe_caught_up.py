@@ -93,6 +93,15 @@ async def test_what_workers_send_each_other_is_waited_for_hop_by_hop(shop: Insta
     await waiting.ends()
 
 
+async def test_definitions_are_waited_for_as_events_are(shop: Installation) -> None:
+    worker, definition = shop.settings.application, shop.place("definition", 1)
+    await shop.send(definition, now_ms())
+    waiting = Waiting(shop)
+    await waiting.waits_for(worker, 1)
+    await shop.commit(worker, {definition: 1})
+    await waiting.ends()
+
+
 async def test_nothing_sent_is_caught_up_at_once(shop: Installation) -> None:
     await caught_up(shop.settings, timeout_s=10)
 

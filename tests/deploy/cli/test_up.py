@@ -74,6 +74,32 @@ def test_a_broken_event_is_a_dead_letter_with_reason_and_field(up: Up) -> None:
     assert done.stdout.splitlines() == ['"reason","field"', '"missing_field","occurred_at"']
 
 
+def test_dead_letters_are_listed_shown_exported_and_sent_back_by_command(up: Up) -> None:
+    line = '{"topic": "shop.cart", "key": "acme|bob", "value": {"store_id": "acme", "type": "added"}}'
+    assert shopmeter(up.directory, "send", "-", "--wait", stdin=line).returncode == 0
+    done = shopmeter(up.directory, "dead-letters", "list", "--topic", "shop.cart", "--since", "1h", "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["reasons"] == {"missing_field": 1}
+    place = report["letters"][0]["place"]
+    done = shopmeter(up.directory, "dead-letters", "list", "--reason", "missing_field")
+    assert place in done.stdout
+    assert done.stdout.splitlines()[-1] == "2 dead letters, 2 missing_field"
+    shown = shopmeter(up.directory, "dead-letters", "show", place).stdout
+    assert "acme|bob" in shown
+    assert '"type": "added"' in shown
+    exported = shopmeter(up.directory, "dead-letters", "export", "--topic", "cart").stdout
+    assert json.loads(exported)["key"] == "acme|bob"
+    report = json.loads(shopmeter(up.directory, "dead-letters", "replay", "--dry-run", "--json").stdout)
+    assert report == {"dry_run": True, "still refused": 2, "refusals": report["refusals"]}
+    done = shopmeter(up.directory, "skip", *place.split("/"))
+    assert done.returncode == 1
+    assert "already" in done.stderr
+    for wrong in (("list", "--reason", "nope"), ("list", "--since", "soon"), ("show", "cart-3")):
+        done = shopmeter(up.directory, "dead-letters", *wrong)
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+
+
 def test_a_table_is_shown_for_people(up: Up) -> None:
     done = shopmeter(up.directory, "sql", "SELECT store_id, zone, NULL AS nothing, 7 AS number FROM store")
     assert "acme" in done.stdout
@@ -94,7 +120,7 @@ def test_a_simulated_shop_is_processed_to_the_last_record(up: Up) -> None:
     )
     assert done.returncode == 0, done.stderr
     sent = json.loads(done.stdout)["records"]
-    before = 4 + 3  # a purchase twice and the dead letter
+    before = 4 + 4  # a purchase twice and the dead letters
     assert json.loads(shopmeter(up.directory, "wait", "--json").stdout)["visible"] is True
     done = shopmeter(
         up.directory, "sql", "SELECT sum(read), sum(unaccounted) FROM buckets", "--format", "TSV"

@@ -1,0 +1,31 @@
+"""One partition at work: which of its topics wait for which."""
+
+import pytest
+
+from schemas.topics import INPUTS, SOURCES, TIMELESS
+from streams.engine.ends import End
+from streams.engine.partition import Partition
+from streams.engine.state import MemoryStore
+from tests.streams.engine.kit import TinyProcessor, options
+
+
+@pytest.fixture
+def partition(monkeypatch: pytest.MonkeyPatch) -> Partition:
+    """Nothing of it is taken yet but a session of the year 2033."""
+    monkeypatch.setattr(TinyProcessor, "topic_times", lambda self: {"session": 2_000_000_000_000})
+    store = MemoryStore(0)
+    begin = dict.fromkeys(INPUTS, 0)
+    processor = TinyProcessor(0, store, None)
+    return Partition(0, processor=processor, store=store, producer=None, begin=begin, options=options())
+
+
+def test_a_topic_ahead_waits_for_events_that_nobody_has_seen_yet(partition: Partition) -> None:
+    assert partition.held_back(0.0) == {"session"}
+
+
+def test_nothing_waits_for_a_topic_without_event_time(partition: Partition) -> None:
+    # All events are read; of definitions and of what partitions send each other nothing was heard yet.
+    for topic in SOURCES:
+        partition.note_end(topic, End(0, 100.0), 100.0)
+    assert partition.ends.behind(100.0) == TIMELESS
+    assert partition.held_back(100.0) == set()
