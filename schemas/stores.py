@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -18,11 +18,26 @@ ATTRIBUTION_WINDOW_MS: Final = 7 * DAY_MS  # inclusive, metrics E23
 ALLOWED_LATENESS_MS: Final = DAY_MS
 SESSION_TIMEOUT_MS: Final = 30 * MINUTE_MS  # metrics E13
 
+BASE_PERIOD_DAYS: Final = 365  # decisions H111
+
+Thresholds = tuple[int, int, int, int]
 StoreId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
 
 
 class StoresError(ValueError):
     """`stores.toml` can't be used. The message names the file's problem, the store and the field."""
+
+
+class Rfm(Struct, frozen=True, forbid_unknown_fields=True):
+    """How customers are scored from 1 to 5 by recency, frequency and money (metrics M46, M47)."""
+
+    method: Literal["quintiles", "fixed"] = "quintiles"
+    r_days: Thresholds = (30, 60, 90, 180)
+    """`fixed`: at most so many days since the last receipt for a score of 5, 4, 3, 2."""
+    f: Thresholds = (2, 3, 5, 8)
+    """`fixed`: at least so many receipts for a score of 2, 3, 4, 5."""
+    m: Thresholds = (5_000, 10_000, 25_000, 50_000)
+    """`fixed`: at least so much spent, in minor units of the store's currency, for a score of 2, 3, 4, 5."""
 
 
 class Store(Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,6 +55,10 @@ class Store(Struct, frozen=True, forbid_unknown_fields=True):
     allowed_lateness_ms: Annotated[int, Meta(ge=0, le=7 * DAY_MS)] = ALLOWED_LATENESS_MS
     tax_in_lines: bool = False
     """True: unit prices hold the tax, and line_paid adds up to `total - shipping` (decisions H62)."""
+
+    base_period_days: Annotated[int, Meta(ge=1, le=BASE_PERIOD_DAYS)] = BASE_PERIOD_DAYS
+    """Store dates of the customer base's base period, the as-of date included."""
+    rfm: Rfm = Rfm()
 
     def timeout(self, channel: str) -> int:
         """The idle gap after which a session of this channel is over, in ms."""
@@ -92,13 +111,25 @@ def parse_stores(text: str, *, origin: str = "stores.toml") -> dict[str, Store]:
             raise StoresError(
                 f"{origin}: store {store_id}: zone {store.zone!r} is no IANA time zone"
             ) from None
+        for name in ("r_days", "f", "m"):
+            thresholds = getattr(store.rfm, name)
+            if list(thresholds) != sorted(set(thresholds)):
+                raise StoresError(
+                    f"{origin}: store {store_id}: rfm.{name} {list(thresholds)} must ascend; each is one score"
+                )
     return file.stores
 
 
+_READ_ONLY: Final = {"name": "", "base_period_days": BASE_PERIOD_DAYS, "rfm": Rfm()}
+
+
 def fingerprint(stores: Mapping[str, Store]) -> str:
-    """A hash of everything that moves old numbers (zone, currency, windows, time-outs); names do not count."""
+    """A hash of everything that moves stored numbers (zone, currency, windows, time-outs).
+
+    Names do not count, nor do the settings of the customer base: it is computed when it is asked for.
+    """
     parts = [
-        f"{store_id}:{msgspec.json.encode(msgspec.structs.replace(store, name='')).decode()}"
+        f"{store_id}:{msgspec.json.encode(msgspec.structs.replace(store, **_READ_ONLY)).decode()}"
         for store_id, store in sorted(stores.items())
     ]
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
