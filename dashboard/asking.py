@@ -7,6 +7,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from dashboard.periods import Compare, Convention, Period, Resolved
+from schemas.stores import Store
 
 Number = int | Fraction
 """Counts and money as int (money in minor units), quotients as Fraction; percent is 0 to 100."""
@@ -51,6 +52,8 @@ class Freshness:
     currency: str
     complete_until: int
     """All rows before this instant (epoch ms) are there; 0 if nothing ever came."""
+    settings: Store
+    """As the migration told ClickHouse: windows, and how the customer base is looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,15 @@
 
 from typing import Any, Final
 
+import msgspec
+
 from dashboard.asking import AskError, Freshness
+from schemas.stores import Store
 
 # The smallest watermark, those of idle partitions aside: they are at the end of all their topics and hold nobody back.
 # At a busy partition's watermark itself more may come; where all are idle nothing is left, so its millisecond counts too.
 _SQL: Final = """\
-SELECT store_id, name, zone, currency,
+SELECT store_id, name, zone, currency, settings,
     (
         SELECT if(countIf(NOT idle) > 0, toUnixTimestamp64Milli(minIf(watermark, NOT idle)),
             if(count() > 0, toUnixTimestamp64Milli(max(watermark)) + 1, 0))
@@ -25,5 +28,7 @@ async def freshness(client: Any, store: str) -> Freshness:
         known = (await client.query(_SQL, parameters={"store": "", "any": 1})).result_rows
         names = ", ".join(sorted(str(row[0]) for row in known)) or "none; run the migration"
         raise AskError(f"store {store!r} is not configured; configured: {names}")
-    store_id, name, zone, currency, complete_until = rows[0]
-    return Freshness(store_id, name, zone, currency, int(complete_until))
+    store_id, name, zone, currency, settings, complete_until = rows[0]
+    return Freshness(
+        store_id, name, zone, currency, int(complete_until), msgspec.json.decode(settings, type=Store)
+    )

@@ -5,14 +5,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from dashboard.asking import Ask, AskError, Report, Value
-from dashboard.compiling import Question, frame_of, parameters, questions, readable
+from dashboard.compiling import Question, frame_of, parameters, questions
+from dashboard.customers import customer_ask, customer_values
+from dashboard.dimensions import can_be_told_apart
 from dashboard.freshness import freshness
 from dashboard.gauges import gauge_values
 from dashboard.measured import Measured
 from dashboard.periods import resolve
 from dashboard.values import empty_value, values_of
 from schemas.metrics import METRICS, SHOWN
-from schemas.metrics.model import CURRENCY
+from schemas.metrics.model import CURRENCY, Section
 
 
 async def report(client: Any, ask: Ask) -> Report:
@@ -35,6 +37,9 @@ async def report(client: Any, ask: Ask) -> Report:
     own = [name for name in names if not METRICS[name].query]
     gauges = [name for name in names if METRICS[name].query == "gauges"]
     answers = [gauge_values(client, ask.store, as_of, gauges)] if gauges else []
+    customers = [name for name in names if METRICS[name].section is Section.CUSTOMERS]
+    if customers:
+        answers.append(customer_values(client, customer_ask(ask, known, as_of, resolved), customers))
     found: list[Value]
     if resolved.empty_period:
         found = [] if ask.by else [empty_value(name, known.currency) for name in own]
@@ -82,16 +87,10 @@ def chosen(ask: Ask) -> tuple[str, ...]:
     if unknown := [name for name in ask.metrics if name not in METRICS]:
         raise AskError(f"metric {', '.join(unknown)} is not known; `shopmeter metrics` lists them")
     if not ask.metrics:
-        names = tuple(name for name in SHOWN if _readable(name, ask.by))
+        names = tuple(name for name in SHOWN if can_be_told_apart(name, ask.by))
         if not names:
             raise AskError(f"no metric can be told apart by {', '.join(ask.by)}")
         return names
-    if wrong := [name for name in ask.metrics if not _readable(name, ask.by)]:
+    if wrong := [name for name in ask.metrics if not can_be_told_apart(name, ask.by)]:
         raise AskError(f"{', '.join(wrong)} can't be told apart by {', '.join(ask.by)}; see docs/metrics.md")
     return ask.metrics
-
-
-def _readable(name: str, by: tuple[str, ...]) -> bool:
-    if METRICS[name].query:
-        return not by
-    return readable(name, by)

@@ -5,6 +5,7 @@ from typing import Final
 from schemas.metrics import (
     browsing_facts,
     conversations,
+    customers,
     gauges,
     journeys,
     order_facts,
@@ -19,7 +20,7 @@ from schemas.metrics.model import Reading
 FACTS: Final = checked_facts((*browsing_facts.FACTS, *order_facts.FACTS))
 """Name -> fact."""
 
-QUERIES: Final = {query.name: query for query in (gauges.GAUGES,)}
+QUERIES: Final = {query.name: query for query in (gauges.GAUGES, *customers.QUERIES)}
 """Name -> whole query."""
 
 METRICS: Final = checked_metrics(
@@ -31,6 +32,7 @@ METRICS: Final = checked_metrics(
         *conversations.METRICS,
         *orders.METRICS,
         *gauges.METRICS,
+        *customers.METRICS,
     ),
     FACTS,
     QUERIES,

@@ -64,7 +64,7 @@ def _problems(
         yield from _sql_problems(metric, Cut(metric.fact, metric.sql, metric.dimensions), facts)
         for cut in metric.cuts:
             yield from _sql_problems(metric, cut, facts)
-    elif metric.cuts or metric.dimensions:
+    elif metric.cuts or (metric.dimensions and not metric.query):
         yield "what is made of other metrics is told apart as they are; drop its own cuts and dimensions"
 
 

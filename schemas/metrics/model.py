@@ -146,6 +146,8 @@ class Metric:
     minus: tuple[str, ...] = ()
     numerator: str = ""
     denominator: str = ""
+    always: tuple[str, ...] = ()
+    """Dimensions that its values are told apart by without being asked: a report shows a month, or a group, each."""
     over_all: tuple[str, ...] = ()
     """Dimensions that only the numerator is told apart by: the denominator is that of all."""
     maturity: Maturity | None = None
@@ -162,8 +164,8 @@ class Metric:
 
     @property
     def compares(self) -> bool:
-        """It has a previous period (H97: gauges and snapshots have none)."""
-        return self.grain not in (Grain.GAUGE, Grain.SNAPSHOT)
+        """It has a previous period (H97: gauges, snapshots and the months of the customer base have none)."""
+        return self.grain not in (Grain.GAUGE, Grain.SNAPSHOT) and self.section is not Section.CUSTOMERS
 
     @property
     def made_of(self) -> tuple[str, ...]:
