@@ -25,10 +25,11 @@ _EPOCH_ORDINAL: Final = 719_163
 class Flush:
     """Collects one epoch. The steps are called in the order in which they stand here."""
 
-    def __init__(self, partition: int, clock: int, watermark: int) -> None:
+    def __init__(self, partition: int, clock: int, watermark: int, floor: int) -> None:
         self._partition = partition
         self._clock = clock
         self._watermark = watermark
+        self._floor = floor
         self._state: dict[bytes, Stored | None] = {}
         # By key: what is withdrawn and born again in one epoch is one row, the later.
         self._rows: dict[str, dict[bytes, bytes]] = {
@@ -140,7 +141,7 @@ class Flush:
         row = WatermarkRow(self._partition, 0, self._watermark, int(idle), record_time, self._clock, 0)
         self._last.append(("watermarks", _key((self._partition,)), _encode(row)))
 
-    def epoch(self, meta: bytes, outgoing: Sequence[Outgoing]) -> Epoch:
+    def epoch(self, meta: bytes, outgoing: Sequence[Outgoing], report: bytes | None) -> Epoch:
         """The whole."""
         return Epoch(
             meta=meta,
@@ -148,8 +149,9 @@ class Flush:
             seen=self._seen,
             rows={table: list(rows.items()) for table, rows in self._rows.items() if rows},
             outgoing=outgoing,
-            expire_before_day=self._watermark // DAY_MS,
+            expire_before_day=self._floor // DAY_MS,
             last_rows=self._last,
+            report=report,
         )
 
 

@@ -13,12 +13,12 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from schemas.epoch import NEVER, Headers, Outgoing, SourceRecord, StateReader, Stored
+from processors.progress import FROM
+from schemas.epoch import NEVER, Outgoing, SourceRecord, StateReader, Stored
 from schemas.topics import FORWARDED
 
 KIND: Final = "fwd_kind"
 TOPIC: Final = "fwd_topic"
-_OWN: Final = (KIND, TOPIC)
 
 
 class Kind(StrEnum):
@@ -30,11 +30,11 @@ class Kind(StrEnum):
 
 
 class Forwarded(NamedTuple):
-    """A record of the forwarded topic, its own headers told apart from the event's."""
+    """A record of the forwarded topic. `stamp`: what `Progress.taken` reads; `topic`: of an event, else empty."""
 
+    stamp: bytes
     kind: Kind
     topic: str
-    headers: Headers
 
 
 class Holder(Struct, array_like=True):
@@ -70,9 +70,9 @@ def forward_event(topic: str, record: SourceRecord, partition: int) -> Outgoing:
 
 def read_headers(headers: Sequence[tuple[str, bytes]]) -> Forwarded:
     """What a forwarded record is. LookupError or ValueError for one that we did not write."""
-    found = dict(headers[: len(_OWN)])
+    found = dict(headers[:3])  # ours stand before the event's own
     kind = Kind(found[KIND].decode())
-    return Forwarded(kind, found.get(TOPIC, b"").decode(), tuple(headers[1 + (TOPIC in found) :]))
+    return Forwarded(found[FROM], kind, found[TOPIC].decode() if kind is Kind.EVENT else "")
 
 
 def read_holder(value: bytes) -> Holder:

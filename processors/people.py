@@ -109,8 +109,8 @@ class People:
         self._state = state
         self._limit = limit
         self._weight = 0
-        # The watermark of the last flush: no event of this epoch was judged by an older one, so nothing that one of
-        # them may ask for is forgotten before the epoch has been settled.
+        # As of the last flush: no event of this epoch was judged by an older watermark, wherever it first arrived, so
+        # nothing that one of them may ask for is forgotten before the epoch has been settled.
         self.floor = 0
         self._young: dict[str, Person] = {}
         self._old: dict[str, Person] = {}
@@ -171,7 +171,7 @@ class People:
         if person.loose:
             person.loose[:] = [loose for loose in person.loose if loose.at >= before]
         if person.orders:
-            # Twice the lateness: what another partition forwards was judged by that one's watermark, not by ours.
+            # Twice the lateness: a partition that was idle, and held nothing back, may wake up with old events.
             in_time = self.floor - 2 * person.tenant.lateness
             person.orders[:] = [order for order in person.orders if order[0] >= in_time]
         return person.history.forget(before)
@@ -264,9 +264,9 @@ class People:
             person.sessions = dict(person.dirty_sessions)
         person.dirty_sessions.clear()
 
-    def trim(self, watermark: int) -> None:
-        """The epoch that ends with `watermark` is written, nobody is dirty: let go of people not seen for two rounds."""
-        self.floor = watermark
+    def trim(self, floor: int) -> None:
+        """The epoch is written, nobody is dirty: let go of people not seen for two rounds. `floor`: from now on."""
+        self.floor = floor
         if self._weight > self._limit:
             self._old = self._young
             self._young = {}

@@ -31,6 +31,7 @@ from processors.notifications import Notifications
 from processors.order_news import OrderNews
 from processors.orderbook import OrderBook
 from processors.people import People, Tenant
+from processors.progress import Progress
 from processors.resume import META_FORMAT, Meta, resume
 from processors.waiting import OF_PEOPLE, Waiting
 from processors.windows import Windows
@@ -68,8 +69,9 @@ def make_factory(
     return make
 
 
-_Judged = tuple[bytes, Any, str, SourceRecord, list[int]]
-"""Digest of its id, event (`occurred_at` is its event time now), who it is about, record, tally to count it in."""
+_Judged = tuple[bytes, Any, str, SourceRecord, int, list[int]]
+"""Digest of its id, event (`occurred_at` is its event time now), who it is about, record, the watermark it was judged by,
+tally to count it in."""
 
 
 class Pipeline:
@@ -99,8 +101,9 @@ class Pipeline:
         self._times, self._record_time = resumed.times, resumed.record_time
         self._now = 0
         self._idle: frozenset[str] = frozenset()
+        self._progress = Progress(partition, partitions, resumed.progress)
         self._people = People(state, PEOPLE_BYTES_IN_MEMORY)
-        self._people.floor = self.watermark
+        self._people.floor = self._floor()
         self._orders = OrderBook(state, self._people, ORDERS_IN_MEMORY)
         self._browsing = Browsing(self._people, self._orders)
         self._news = OrderNews(partition, partitions, OrderIndex(state), self._orders, tenants)
@@ -110,8 +113,9 @@ class Pipeline:
         self._windows = Windows(state)
         self._books = Books(state)
         self._seen: set[bytes] = set()
-        self._waiting = Waiting()
+        self._waiting = Waiting(self.watermark)
         self._outgoing: list[Outgoing] = []
+        self._latest = max(self._times.values(), default=0)  # of all that was accepted, forwarded or not
         self._homes: dict[str, int] = {}
         self._taken = 0
         self._told = (-1, False)  # watermark and idleness, as last written
@@ -127,6 +131,13 @@ class Pipeline:
         # One wild clock must not expire the world.
         self.watermark = max(self.watermark, min(reached, now_ms + FUTURE_BOUND_MS))
 
+    def hear(self, partition: int, report: bytes) -> None:
+        """See PartitionProcessor."""
+        self._progress.hear(partition, report)
+
+    def _floor(self) -> int:
+        return self._progress.settle_floor(self.watermark, has_times=bool(self._times), now_ms=self._now)
+
     def topic_times(self) -> Mapping[str, int]:
         """See PartitionProcessor."""
         return self._times
@@ -139,7 +150,8 @@ class Pipeline:
         # One question for the whole chunk: a question for each event costs a tenth of its way.
         known = self._state.seen_among([one[0] for one in good])
         seen, waiting, count = self._seen, self._waiting.by_person, self._windows.add
-        for digest, event, who, record, tally in good:
+        is_forwarded = topic == FORWARDED
+        for digest, event, who, record, bound, tally in good:
             if digest in seen or digest in known:
                 tally[DUPLICATE] += 1
                 continue
@@ -152,10 +164,11 @@ class Pipeline:
                     waiting[who] = [event]
                 else:
                     theirs.append(event)
+                if is_forwarded:
+                    self._waiting.bind(who, bound)
             elif kind in _OF_ORDERS:
-                self._outgoing += self._news.accepted(
-                    Change(event.store_id, event.order_id, record.timestamp, record.value or b"")
-                )
+                change = Change(event.store_id, event.order_id, record.timestamp, record.value or b"")
+                self._progress.send(self._news.accepted(change), bound)
             else:
                 self._follow(event, who)
             count(event, event.occurred_at, record.timestamp)
@@ -169,7 +182,8 @@ class Pipeline:
         tenants, stores, homes, partition = self._tenants, self._stores, self._homes, self.partition
         watermark, latest, record_time = self.watermark, self._times.get(topic, 0), self._record_time
         source, is_first_arrival = topic, topic != FORWARDED
-        hour, tally = -1, self._books.open(-1)
+        progress, bound = self._progress, watermark
+        hour, tally, newest = -1, self._books.open(-1), self._latest
         good: list[_Judged] = []
         by_hand = self._refusals.by_hand(topic)
         for record in records:
@@ -183,8 +197,9 @@ class Pipeline:
                 continue
             if not is_first_arrival:
                 forwarded = read_headers(record.headers)
+                bound = progress.taken(forwarded.stamp)
                 if forwarded.kind is not Kind.EVENT:
-                    self._outgoing += self._news.heard(forwarded.kind, record.value or b"")
+                    progress.send(self._news.heard(forwarded.kind, record.value or b""), bound)
                     continue
                 source = forwarded.topic
             if timestamp // HOUR_MS != hour:
@@ -239,14 +254,17 @@ class Pipeline:
                     latest = at
                 if home != partition:
                     tally[FORWARDED_BUCKET] += 1
-                    self._outgoing.append(forward_event(topic, record, home))
+                    progress.send([forward_event(topic, record, home)], bound)
                     continue
+            if at > newest:
+                newest = at
             event.occurred_at = at
             digest = blake2b(f"{store_id}|{event.event_id}".encode(), digest_size=16).digest()
-            good.append((digest, event, who, record, tally))
+            good.append((digest, event, who, record, bound, tally))
         if is_first_arrival and topic != DEFINITION:
             self._times[topic] = latest
         self._record_time = record_time
+        self._latest = newest
         return good
 
     def _find_home(self, who: str, event: Any) -> int:
@@ -270,7 +288,7 @@ class Pipeline:
             self._reject(topic, record, rejected.reason, rejected.field, tally)
             return
         if misrouted is not None:
-            self._outgoing.append(misrouted)
+            self._progress.send([misrouted], self.watermark)
 
     # -- buckets ---------------------------------------------------------------------------------------------------
 
@@ -296,31 +314,49 @@ class Pipeline:
         small += 2 * (
             len(self._journeys.dirty) + len(self._notifications.dirty) + len(self._definitions.dirty)
         )
-        return 1_500 * people + 200 * events + 700 * orders + 150 * small + 600 * len(self._outgoing)
+        outgoing = len(self._outgoing) + self._progress.pending
+        return 1_500 * people + 200 * events + 700 * orders + 150 * small + 600 * outgoing
 
     def flush(self) -> Epoch | None:
         """See PartitionProcessor."""
         told = (self.watermark, self._idle.issuperset(SOURCES))
-        if not self._taken and told == self._told:
+        idle, progress = told[1], self._progress
+        if (
+            not self._taken
+            and told == self._told
+            and not progress.has_news(self.watermark, idle=idle, now_ms=self._now)
+        ):
             return None
         self._clock = max(self._clock + 1, self._now)
-        self._outgoing += self._waiting.apply(
+        for news, bound in self._waiting.apply(
             self._tenants, self._people, self._browsing, self._orders, self._news
-        )
-        flush = Flush(self.partition, self._clock, self.watermark)
+        ):
+            progress.send(news, bound)
+        flush = Flush(self.partition, self._clock, self.watermark, self._people.floor)
         flush.orders(self._orders, self._news.index, self._people)
         flush.people(self._people)
         flush.journeys(self._journeys, self._notifications)
         flush.definitions(self._definitions)
         flush.cells(self._windows.cells, self._books.ledger, max(t.retention for t in self._tenants.values()))
-        latest = max(self._times.values(), default=0)
-        flush.remember(self._seen, latest // DAY_MS + self._retention_days)
-        flush.watermark(idle=told[1], record_time=self._record_time)
-        meta = Meta(META_FORMAT, self._clock, self.watermark, self._times, self._record_time, self._mark)
-        epoch = flush.epoch(_encode(meta), self._outgoing)
+        flush.remember(self._seen, self._latest // DAY_MS + self._retention_days)
+        flush.watermark(idle=idle, record_time=self._record_time)
+        outgoing = self._outgoing + progress.seal()
+        report = progress.report(self.watermark, idle=idle, now_ms=self._now)
+        floor = self._floor()
+        meta = Meta(
+            META_FORMAT,
+            self._clock,
+            self.watermark,
+            self._times,
+            self._record_time,
+            self._mark,
+            progress.saved,
+        )
+        epoch = flush.epoch(_encode(meta), outgoing, report)
         self._seen, self._outgoing, self._taken, self._told = set(), [], 0, told
         self._windows.end_epoch()
-        self._people.trim(self.watermark)
+        self._waiting.begin(self.watermark)
+        self._people.trim(floor)
         self._orders.trim()
         return epoch
 
@@ -330,7 +366,11 @@ class Pipeline:
 
     def gauges(self) -> Mapping[str, float]:
         """See PartitionProcessor."""
-        return {"watermark_ms": self.watermark, "cached_people": len(self._people)}
+        return {
+            "watermark_ms": self.watermark,
+            "floor_ms": self._people.floor,
+            "cached_people": len(self._people),
+        }
 
 
 # Cancels and refunds belong to their order, whoever they name (decisions H51).

@@ -5,11 +5,14 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-META_FORMAT: Final = 2
+from processors import progress
+
+META_FORMAT: Final = 3
 
 
 class Meta(Struct, array_like=True):
-    """Version clock, watermark, largest event time by topic, largest record time, fingerprint of the stores."""
+    """Version clock, watermark, largest event time by topic, largest record time, fingerprint of the stores, and what
+    other partitions owe us and we them."""
 
     format: int
     clock: int
@@ -17,6 +20,7 @@ class Meta(Struct, array_like=True):
     times: dict[str, int]
     record_time: int
     stores: str
+    progress: progress.Saved
 
 
 class CannotResume(Exception):
@@ -26,7 +30,7 @@ class CannotResume(Exception):
 def resume(meta: bytes | None, stores: str) -> Meta:
     """The resume point, or that of a partition that has never worked. Raises CannotResume."""
     if meta is None:
-        return Meta(META_FORMAT, 0, 0, {}, 0, stores)
+        return Meta(META_FORMAT, 0, 0, {}, 0, stores, progress.fresh())
     resumed = msgspec.msgpack.decode(meta, type=Meta)
     if resumed.format != META_FORMAT:
         raise CannotResume(f"state of format {resumed.format}; this Shopmeter reads format {META_FORMAT}")

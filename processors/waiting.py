@@ -4,7 +4,7 @@ Any order gives the same rows; this one gives them soonest. Topics are read one 
 most impressions would come after the clicks that they led to, and each would look again at all of these.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from operator import attrgetter
 from typing import Any, Final
 
@@ -19,10 +19,20 @@ from schemas.events.order import OrderCaptured
 class Waiting:
     """The events of one epoch, by whom they are about: `store|c:customer` or `store|a:device`."""
 
-    def __init__(self) -> None:
+    def __init__(self, watermark: int) -> None:
         self.by_person: dict[str, list[Any]] = {}
         """Filled by the pipeline itself, since a call for each event would be dear; `occurred_at` is event time."""
         self.events = 0
+        self.begin(watermark)
+
+    def begin(self, watermark: int) -> None:
+        """A new epoch: none of its events will be judged by an older watermark, unless another partition did."""
+        self._watermark = watermark
+        self._bounds: dict[str, int] = {}
+
+    def bind(self, who: str, bound: int) -> None:
+        """An event of theirs was forwarded to us, judged by this watermark."""
+        self._bounds[who] = min(bound, self._bounds.get(who, bound))
 
     def apply(
         self,
@@ -31,9 +41,8 @@ class Waiting:
         browsing: Browsing,
         orders: OrderBook,
         news: OrderNews,
-    ) -> list[Outgoing]:
-        """Let each person live through what has waited. Returns what other partitions must hear of it."""
-        outgoing: list[Outgoing] = []
+    ) -> Iterator[tuple[list[Outgoing], int]]:
+        """Let each person live through what has waited. Yields what other partitions must hear of it, with its bound."""
         for who, events in self.by_person.items():
             tenant = tenants[events[0].store_id]
             person = people.get(who) or people.load(who, tenant)
@@ -45,9 +54,9 @@ class Waiting:
                 if handle is not None:
                     handle(browsing, event, event.occurred_at, person)
                 elif orders.captured(event, event.occurred_at, tenant, person):
-                    outgoing += news.first_captured(tenant.store_id, event.order_id)
+                    bound = min(self._watermark, self._bounds.get(who, self._watermark))
+                    yield news.first_captured(tenant.store_id, event.order_id), bound
         self.by_person, self.events = {}, 0
-        return outgoing
 
 
 OF_PEOPLE: Final[dict[type, Handler | None]] = {**HANDLERS, OrderCaptured: None}

@@ -78,6 +78,8 @@ class Epoch(NamedTuple):
     """State and seen digests with 0 < `expires_day` < this day may go (the engine deletes them, in bounded steps)."""
     last_rows: Sequence[tuple[str, bytes, bytes]] = ()
     """(table, key, row) written after all other rows of the epoch: the watermark, which promises what is visible."""
+    report: bytes | None = None
+    """How far this partition is, for the processors of all partitions; None: as it was last told."""
 
 
 class StateReader(Protocol):
@@ -106,6 +108,11 @@ class PartitionProcessor(Protocol):
         """
         ...
 
+    def hear(self, partition: int, report: bytes) -> None:
+        """Take a partition's latest committed `Epoch.report`, our own too. Reports of all partitions come in the one
+        order in which they were committed; of those before the worker's start, each partition's last."""
+        ...
+
     def process(self, topic: str, records: Sequence[SourceRecord]) -> None:
         """Take a chunk of one topic (short name) in offset order. Bad records become
         dead letters; anything raised is a bug of ours and ends the process."""
@@ -129,7 +136,7 @@ class PartitionProcessor(Protocol):
         ...
 
     def gauges(self) -> Mapping[str, float]:
-        """Telemetry name without prefix -> value now (watermark_ms, cached_people, ...)."""
+        """Telemetry name without prefix -> value now (watermark_ms, floor_ms, cached_people, ...)."""
         ...
 
 

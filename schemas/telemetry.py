@@ -101,6 +101,8 @@ _DECLARED: Final = (
     Signal("shopmeter_chunk_seconds", _H, "seconds", _WORKER, "Processing of one chunk of records.", ("topic",), QUICK),
     Signal("shopmeter_watermark_timestamp_seconds", _G, "seconds", _WORKER,
            "Event time up to which a partition is complete, in seconds since 1970.", ("partition",)),
+    Signal("shopmeter_floor_timestamp_seconds", _G, "seconds", _WORKER,
+           "Event time by which a partition's state expires: the least watermark of busy partitions.", ("partition",)),
     Signal("shopmeter_aligned_topics", _G, "topics", _WORKER,
            "Topics of a partition held back while catching up, since they run ahead of the slowest.", ("partition",)),
     # worker: epochs out

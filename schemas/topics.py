@@ -38,6 +38,7 @@ class Kind(StrEnum):
     CHANGELOG = "changelog"
     DEAD_LETTER = "dead_letter"
     DEFINITION = "definition"
+    PROGRESS = "progress"
 
 
 class Topic(NamedTuple):
@@ -46,6 +47,8 @@ class Topic(NamedTuple):
     name: str
     kind: Kind
     config: Mapping[str, str]
+    partitions: int | None = None
+    """None: as many as the installation has."""
 
 
 _COMMON = {"min.insync.replicas": "1", "compression.type": "producer"}
@@ -98,20 +101,27 @@ class Topics:
         self.prefix = prefix
         self.application = application
         self.sources: Final = tuple(prefix + name for name in SOURCES)
-        self.inputs: Final = tuple(prefix + name for name in INPUTS)
+        # What an earlier application sent itself is not for this one, which computes everything again.
+        self.forwarded: Final = f"{application}-{FORWARDED}"
+        self.inputs: Final = tuple(self.source(name) for name in INPUTS)
         self.dead_letter: Final = prefix + "dead-letter"
         self.definition: Final = prefix + DEFINITION
         self.changelog: Final = f"{application}-changelog"
+        self.progress: Final = f"{application}-progress"
 
     def source(self, name: str) -> str:
         """`impression` -> `shop.impression`; KeyError for a name that is no input topic."""
         if name not in INPUTS:
             raise KeyError(name)
-        return self.prefix + name
+        return self.forwarded if name == FORWARDED else self.prefix + name
+
+    def output(self, name: str) -> str:
+        """A topic that processors name: `dead-letter` -> `shop.dead-letter`, `forwarded` -> `shopmeter-forwarded`."""
+        return self.forwarded if name == FORWARDED else self.prefix + name
 
     def short(self, topic: str) -> str:
         """`shop.impression` -> `impression`."""
-        return topic.removeprefix(self.prefix)
+        return FORWARDED if topic == self.forwarded else topic.removeprefix(self.prefix)
 
     def rows(self, table: str) -> str:
         """`sessions` -> `shop.rows.sessions`."""
@@ -125,9 +135,11 @@ class Topics:
         """Every topic that must exist; `tables` are the names of the rows topics."""
         return (
             *(Topic(name, Kind.SOURCE, _SOURCE) for name in self.sources),
-            Topic(self.prefix + FORWARDED, Kind.FORWARDED, _FORWARDED),
+            Topic(self.forwarded, Kind.FORWARDED, _FORWARDED),
             Topic(self.definition, Kind.DEFINITION, _DEFINITION),
             *(Topic(self.rows(table), Kind.ROWS, _COMPACTED) for table in tables),
             Topic(self.dead_letter, Kind.DEAD_LETTER, _DEAD_LETTER),
             Topic(self.changelog, Kind.CHANGELOG, _COMPACTED),
+            # One partition: what partitions report of each other must be read in the order in which it was said.
+            Topic(self.progress, Kind.PROGRESS, _COMPACTED, 1),
         )

@@ -19,8 +19,11 @@ from schemas.topics import INPUTS
 from streams.lag import GroupLag
 from streams.signals import PartitionGauges, Signals
 
-# What a processor calls it; milliseconds there, seconds here.
-_WATERMARK: Final = "watermark_ms"
+# What a processor calls them; milliseconds there, seconds here.
+_TIMES: Final = {
+    "watermark_ms": "shopmeter_watermark_timestamp_seconds",
+    "floor_ms": "shopmeter_floor_timestamp_seconds",
+}
 _BUCKETS: Final = ("accepted", "duplicate", "test_traffic", "forwarded")
 
 log = logging.getLogger("shopmeter.telemetry")
@@ -84,9 +87,9 @@ class WorkerSignals(Signals):
     def on_gauges(self, partition: int, gauges: Mapping[str, float]) -> None:
         """See EngineTelemetry. A gauge that is no signal is logged once: telemetry must not end a worker."""
         for name, value in gauges.items():
-            if name == _WATERMARK:
+            if name in _TIMES:
                 if value > 0:  # 0: nothing was processed yet, which is no time
-                    self._gauges.set("shopmeter_watermark_timestamp_seconds", partition, value / 1000)
+                    self._gauges.set(_TIMES[name], partition, value / 1000)
             elif _is_partition_gauge(PREFIX + name):
                 self._gauges.set(PREFIX + name, partition, value)
             elif name not in self._unknown:

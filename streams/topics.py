@@ -102,7 +102,7 @@ async def _create(admin: Any, missing: list[Topic], settings: Settings) -> set[s
         [
             NewTopic(
                 name=topic.name,
-                num_partitions=settings.partitions,
+                num_partitions=topic.partitions or settings.partitions,
                 replication_factor=settings.replication_factor,
                 topic_configs=dict(topic.config),
             )
@@ -186,7 +186,9 @@ async def _problems(
             )
             continue
         count = present[topic.name]
-        if count != settings.partitions:
+        if topic.partitions is not None and count != topic.partitions:
+            problems.append(_lonely_problem(topic.name, count, topic.partitions))
+        elif topic.partitions is None and count != settings.partitions:
             problems.append(_partition_problem(topic.name, count, settings.partitions))
         for setting, value in topic.config.items():
             found = configs[topic.name].get(setting)
@@ -205,6 +207,11 @@ def _partition_problem(topic: str, count: int, wanted: int) -> Problem:
         str(wanted),
         f"set SHOPMETER_PARTITIONS={count} if all topics have it, else make the topic anew while nothing runs",
     )
+
+
+def _lonely_problem(topic: str, count: int, wanted: int) -> Problem:
+    mend = "delete it while nothing runs, then run `shopmeter topics create`: workers fill it again"
+    return Problem(topic, ProblemKind.PARTITIONS, "partitions", str(count), str(wanted), mend)
 
 
 def _config_problem(topic: str, setting: str, found: str | None, wanted: str) -> Problem:

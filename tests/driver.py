@@ -32,6 +32,9 @@ class _Partition:
         self.epoch = 0
         self.written: list[tuple[str, Any]] = []
         self.outgoing: list[Outgoing] = []
+        self.report: bytes | None = None
+        self.is_at_end = True
+        self.expected: set[str] = set()
         self.start()
 
     def start(self) -> None:
@@ -41,8 +44,14 @@ class _Partition:
         self.pipeline = pipeline
         self.position = {topic: (meta.offsets.get(topic, 0) if meta else 0) for topic in INPUTS}
 
-    def commit(self) -> list[Outgoing]:
+    def observe(self, now_ms: int) -> None:
+        """A topic that has had no record yet is at its end, unless records are expected."""
+        idle = {topic for topic in SOURCES if self.is_at_end or not self.log[topic]}
+        self.pipeline.observe(now_ms=now_ms, idle=frozenset(idle - self.expected))
+
+    def commit(self, now_ms: int) -> list[Outgoing]:
         """Commit an epoch. Returns what it has sent to other partitions."""
+        self.observe(now_ms)
         epoch = self.pipeline.flush()
         if epoch is None:
             return []
@@ -56,6 +65,7 @@ class _Partition:
             (table, msgspec.msgpack.decode(row, type=TABLES[table].row)) for table, _, row in epoch.last_rows
         ]
         self.outgoing += epoch.outgoing
+        self.report = epoch.report
         return [sent for sent in epoch.outgoing if sent.topic == FORWARDED]
 
 
@@ -68,6 +78,7 @@ class PipelineDriver:
         self.stores = stores
         self.now_ms = now_ms
         self._partitions = [_Partition(number, stores, partitions) for number in range(partitions)]
+        self._reports: dict[int, bytes] = {}
 
     def pipe(
         self,
@@ -86,8 +97,9 @@ class PipelineDriver:
             if to is not None:
                 number = to
             partition = self._partitions[number]
+            partition.is_at_end = False
             log = partition.log[record.topic]
-            log.append(record._replace(partition=number, offset=len(log)))
+            log.append(record._replace(partition=partition.number, offset=len(log)))
             if len(log) - partition.position[record.topic] >= chunk:
                 self._run(partition, record.topic)
         for partition in self._partitions:
@@ -99,7 +111,7 @@ class PipelineDriver:
     def _run(self, partition: _Partition, topic: str) -> None:
         waiting = partition.log[topic][partition.position[topic] :]
         if waiting:
-            partition.pipeline.observe(now_ms=self.now_ms, idle=frozenset())
+            partition.observe(self.now_ms)
             partition.pipeline.process(topic, waiting)
             partition.position[topic] = len(partition.log[topic])
 
@@ -107,27 +119,49 @@ class PipelineDriver:
         """Let the wall clock be `instant_ms`, and every topic be at its end."""
         self.now_ms = instant_ms
         for partition in self._partitions:
-            partition.pipeline.observe(now_ms=instant_ms, idle=frozenset(SOURCES))
+            partition.is_at_end = True
+            partition.expected.clear()
+            partition.observe(instant_ms)
+
+    def expect_records(self, number: int, topics: Iterable[str]) -> None:
+        """Let these topics of a partition not be at their end, though they may have had no record yet."""
+        self._partitions[number].expected.update(topics)
 
     def commit(self) -> None:
         """End the epoch of every partition, and let what they send each other arrive and be committed too."""
-        busy = True
+        numbers, busy = range(len(self._partitions)), True
         while busy:
-            busy = False
-            for partition in self._partitions:
-                for sent in partition.commit():
-                    busy = True
-                    assert sent.partition is not None
-                    log = self._partitions[sent.partition].log[FORWARDED]
-                    timestamp = self.now_ms if sent.timestamp is None else sent.timestamp
-                    log.append(Record(len(log), timestamp, sent.key, sent.value, sent.headers))
-            for partition in self._partitions:
-                self._run(partition, FORWARDED)
+            for number in numbers:
+                self.commit_one(number)
+            busy = sum(self.deliver(number) for number in numbers) > 0
+
+    def commit_one(self, number: int) -> None:
+        """End the epoch of one partition. What it has sent waits to be delivered."""
+        partition = self._partitions[number]
+        for sent in partition.commit(self.now_ms):
+            assert sent.partition is not None
+            log = self._partitions[sent.partition].log[FORWARDED]
+            timestamp = self.now_ms if sent.timestamp is None else sent.timestamp
+            log.append(Record(len(log), timestamp, sent.key, sent.value, sent.headers))
+        if partition.report is not None:
+            self._reports[number] = partition.report
+            for other in self._partitions:
+                other.pipeline.hear(number, partition.report)
+            partition.report = None
+
+    def deliver(self, number: int) -> int:
+        """Let a partition take what others have sent it. Returns how many messages that is."""
+        partition = self._partitions[number]
+        waiting = len(partition.log[FORWARDED]) - partition.position[FORWARDED]
+        self._run(partition, FORWARDED)
+        return waiting
 
     def crash(self) -> None:
         """Die now, start again from what is committed, and read on from there."""
         for partition in self._partitions:
             partition.start()
+            for number, report in self._reports.items():
+                partition.pipeline.hear(number, report)
             for topic in INPUTS:
                 self._run(partition, topic)
 
@@ -135,6 +169,9 @@ class PipelineDriver:
         """Compute everything again with another number of partitions, from the log of events."""
         records = self.log()
         self._partitions = [_Partition(number, self.stores, partitions) for number in range(partitions)]
+        self._reports = {}
+        for number in range(partitions):
+            self.expect_records(number, SOURCES)
         self.pipe(records)
 
     def log(self) -> list[RawRecord]:

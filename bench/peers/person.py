@@ -102,11 +102,14 @@ class Bench:
         self.processor: PartitionProcessor = self.factory(0, self.store, None)
         self.number = 0
         self.rows = 0
+        self.report: bytes | None = None
 
     def restart(self) -> None:
         """Forget what is decoded: the next epoch has to load every person from the store."""
         meta = self.store.meta
         self.processor = self.factory(0, self.store, meta.processor if meta else None)
+        if self.report is not None:
+            self.processor.hear(0, self.report)
 
     def epoch(self, records: Sequence[tuple[str, Record]]) -> float:
         """One epoch with these records; CPU seconds of all of it."""
@@ -123,6 +126,9 @@ class Bench:
         self.number += 1
         pending = self.store.begin(epoch, number=self.number, offsets={}, expired=())
         self.store.commit(pending, self.store.changelog_offset + len(pending.records))
+        if epoch.report is not None:
+            self.report = epoch.report
+            self.processor.hear(0, epoch.report)
         spent = time.thread_time() - began
         self.rows = sum(len(rows) for rows in epoch.rows.values())
         return spent

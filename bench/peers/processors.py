@@ -34,6 +34,7 @@ class Lane:
         self.store = store
         self.epoch = 0
         self.rows = 0
+        self.report: bytes | None = None
 
     def commit(self) -> tuple[float, float]:
         """End the epoch; CPU seconds of making rows and of writing state."""
@@ -46,6 +47,7 @@ class Lane:
             pending = self.store.begin(epoch, number=self.epoch, offsets={}, expired=expired)
             self.store.commit(pending, self.store.changelog_offset + len(pending.records))
             self.rows += sum(len(rows) for rows in epoch.rows.values())
+            self.report = epoch.report
         return flushed - began, time.process_time() - flushed
 
 
@@ -99,6 +101,11 @@ def run(task: ProcessorsTask) -> PeerResult:
             flush_s += flushing
             state_s += storing
             collector.between()
+        for number, lane in enumerate(lanes):
+            if lane.report is not None:
+                for other in lanes:
+                    other.processor.hear(number, lane.report)
+                lane.report = None
     result = watch.result(events, flush_cpu_s=flush_s, state_cpu_s=state_s, gc_s=sum(collected))
     collector.stop()
     rows = sum(lane.rows for lane in lanes)

@@ -8,7 +8,7 @@ complete and its source topics are read from where that state says; it leaves at
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 from aiokafka import TopicPartition
@@ -21,6 +21,7 @@ from streams.engine.ends import End
 from streams.engine.epochs import Cut, commit, elapsed, make_producer
 from streams.engine.fatal import Exit, exit_now
 from streams.engine.fetching import seconds
+from streams.engine.hearing import OnReport, hear_reports
 from streams.engine.options import BrokenAssumption, EngineOptions
 from streams.engine.partition import Partition
 from streams.engine.restore import Restored, restore
@@ -48,6 +49,10 @@ OpenStore = Callable[[int], StateStore]
 Restore = Callable[[int, StateStore, EngineOptions], Awaitable[Restored]]
 
 
+Hear = Callable[[EngineOptions, OnReport], Coroutine[Any, Any, None]]
+"""Hands on every partition's reports for ever."""
+
+
 def wall_clock_ms() -> int:
     """Now, in milliseconds since 1970."""
     return time.time_ns() // 1_000_000
@@ -68,6 +73,7 @@ class Engine:
         exit: Exit = exit_now,
         make_producer: Callable[[EngineOptions, int], Any] = make_producer,
         restore: Restore = restore,
+        hear: Hear = hear_reports,
         now_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self.options = options
@@ -81,6 +87,9 @@ class Engine:
         self._open_store = open_store
         self._make_producer = make_producer
         self._restore_store = restore
+        self._hear = hear
+        self._hearing: asyncio.Task[None] | None = None
+        self._reports: dict[int, bytes] = {}
         self._now_ms = now_ms
         self._assignment = 0
         self._live: dict[int, Partition] = {}
@@ -195,6 +204,8 @@ class Engine:
                 "partitions were assigned before the last ones were revoked; the client broke its order"
             )
         self._assignment += 1
+        if self._hearing is None:
+            self._hearing = asyncio.ensure_future(self._hear_reports())
         try:
             numbers = check_co_location(assigned, self.options.topics)
         except BrokenAssumption as error:
@@ -202,6 +213,17 @@ class Engine:
         self.telemetry.on_rebalance(numbers)
         self._preparing_since = time.monotonic()
         self._preparing = asyncio.ensure_future(self._prepare(numbers, self._assignment))
+
+    async def _hear_reports(self) -> None:
+        try:
+            await self._hear(self.options, self._on_report)
+        except Exception as error:
+            self.exit(f"{self.options.topics.progress}: what partitions report can't be read", error)
+
+    def _on_report(self, number: int, report: bytes) -> None:
+        self._reports[number] = report
+        for partition in self._live.values():
+            partition.processor.hear(number, report)
 
     async def _prepare(self, numbers: list[int], assignment: int) -> None:
         producers = {number: self._make_producer(self.options, number) for number in numbers}
@@ -250,6 +272,8 @@ class Engine:
             log.info("partition %d was revoked before it was restored", number)
             await asyncio.Event().wait()  # until the revocation cancels us
         del opened[number], producers[number]
+        for other, report in self._reports.items():
+            partition.processor.hear(other, report)
         self._live[number] = partition
         self.telemetry.on_restore(number, restored.records, time.monotonic() - began)
 
@@ -291,6 +315,9 @@ class Engine:
             return
         self.closed = True
         await self.revoke()
+        if self._hearing is not None:
+            self._hearing.cancel()
+            await asyncio.wait([self._hearing])
         self.on_closed()
 
     # --- what the watchdog asks, from its thread --------------------------------------------------------------

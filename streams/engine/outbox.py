@@ -39,7 +39,7 @@ def changelog_batches(
 
 
 def output_batches(producer: Builders, topics: Topics, partition: int, epoch: Epoch) -> Iterator[Batch]:
-    """Rows by table, then outgoing records, then `last_rows`. Lazily: the caller may rest between two batches."""
+    """Rows by table, outgoing records, `last_rows`, the report. Lazily: the caller may rest between two batches."""
     for table, rows in epoch.rows.items():
         for builder in pack(producer, topics.rows(table), rows):
             yield Batch(topics.rows(table), partition, builder)
@@ -50,13 +50,16 @@ def output_batches(producer: Builders, topics: Topics, partition: int, epoch: Ep
     for table, keyed in last.items():
         for builder in pack(producer, topics.rows(table), keyed):
             yield Batch(topics.rows(table), partition, builder)
+    if epoch.report is not None:
+        for builder in pack(producer, topics.progress, [(b"%d" % partition, epoch.report)]):
+            yield Batch(topics.progress, 0, builder)
 
 
 def _outgoing_batches(producer: Builders, topics: Topics, partition: int, epoch: Epoch) -> Iterator[Batch]:
     lanes: dict[tuple[str, int], list[tuple[bytes | None, bytes | None, int | None, Headers]]] = {}
     for sent in epoch.outgoing:
         to = partition if sent.partition is None else sent.partition
-        lanes.setdefault((topics.prefix + sent.topic, to), []).append(
+        lanes.setdefault((topics.output(sent.topic), to), []).append(
             (sent.key, sent.value, sent.timestamp, sent.headers)
         )
     for (topic, to), records in lanes.items():

@@ -85,6 +85,9 @@ class CountingProcessor:
         """Only the idle topics matter to a toy: a change of them is written as an outgoing record."""
         self._idle = idle
 
+    def hear(self, partition: int, report: bytes) -> None:
+        """Nobody reports."""
+
     def process(self, topic: str, records: Sequence[SourceRecord]) -> None:
         """Count."""
         if self._chunk_sleep:

@@ -205,9 +205,9 @@ def test_a_withdrawn_sending_deletes_the_row_that_was_written() -> None:
     written: list[NotificationRow] = []
     for clock, change in enumerate((notifications.sent, notifications.withdraw)):
         change(sent, START, tenant, "a:d")
-        flush = Flush(0, clock, START)
+        flush = Flush(0, clock, START, START)
         flush.journeys(journeys, notifications)
-        ((key, row),) = flush.epoch(b"", []).rows["notifications"]
+        ((key, row),) = flush.epoch(b"", [], None).rows["notifications"]
         assert msgspec.msgpack.decode(key) == ["acme", "m1", "a:d", "1"]
         written.append(msgspec.msgpack.decode(row, type=NotificationRow))
     there, gone = written

@@ -43,7 +43,8 @@ def worker_that_told_everything(partitions: int = 8) -> WorkerSignals:
     engine.on_chunk("click", 0, 2000, 0.02)
     engine.on_epoch(0, 0.6, 0.05, {"sessions": 40, "orders": 2}, 5000)
     engine.on_counts(0, {("click", "accepted", ""): 1990, ("click", "dead_letter", "wrong_type"): 10})
-    engine.on_gauges(0, {"watermark_ms": 1_700_000_000_500, "cached_people": 12, "state_keys": 99})
+    engine.on_gauges(0, {"watermark_ms": 1_700_000_000_500, "floor_ms": 1_600_000_000_000})
+    engine.on_gauges(0, {"cached_people": 12, "state_keys": 99})
     engine.on_gauges(1, {"watermark_ms": 1_700_000_001_000, "cached_people": 30})
     engine.on_aligned(0, 3)
     engine.on_gc(1, 0.01)
@@ -63,6 +64,7 @@ def test_every_signal_of_the_worker_is_fed() -> None:
     assert value("shopmeter_commit_seconds_count") == 1
     assert value("shopmeter_epoch_bytes_sum") == 5000
     assert value("shopmeter_watermark_timestamp_seconds", "0") == 1_700_000_000.5
+    assert value("shopmeter_floor_timestamp_seconds", "0") == 1_600_000_000
     assert value("shopmeter_cached_people", "1") == 30
     assert value("shopmeter_aligned_topics", "0") == 3
     assert value("shopmeter_restored_records_total") == 1000

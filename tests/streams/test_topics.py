@@ -12,7 +12,9 @@ from streams.topics import ProblemKind, TopicsError, check_topics, create_topics
 pytestmark = pytest.mark.kafka
 
 TABLES = ("sessions", "order_lines")
-COUNT = 6 + 1 + 1 + len(TABLES) + 1 + 1  # sources, forwarded, definition, rows, dead letters, changelog
+COUNT = (
+    6 + 1 + 1 + len(TABLES) + 1 + 1 + 1
+)  # sources, forwarded, definition, rows, dead letters, changelog, progress
 
 
 def settings_for(bootstrap: str, name: str, *, partitions: int = 2, replication_factor: int = 1) -> Settings:

@@ -114,10 +114,14 @@ class TinyProcessor:
         self.expires_day = 0
         self.expire_before_day = 0
         self.times: dict[str, int] = {}
+        self.heard: list[tuple[int, bytes]] = []
         self.advance: dict[str, int] = {}
         """How far the event time of a topic goes with the next chunk."""
 
     def observe(self, *, now_ms: int, idle: frozenset[str]) -> None: ...
+
+    def hear(self, partition: int, report: bytes) -> None:
+        self.heard.append((partition, report))
 
     def process(self, topic: str, records: Sequence[SourceRecord]) -> None:
         for record in records:

@@ -13,6 +13,7 @@ from streams.engine.assigning import check_co_location
 from streams.engine.chunks import Chunk
 from streams.engine.ends import End
 from streams.engine.engine import Engine
+from streams.engine.hearing import OnReport
 from streams.engine.options import BrokenAssumption, EngineOptions
 from streams.engine.restore import Restored, starting_offsets
 from streams.engine.state import MemoryStore, StateStore
@@ -48,6 +49,7 @@ class Bench:
             exit=self.exits,
             make_producer=self._producer,
             restore=self._restore,
+            hear=self._hear,
             now_ms=lambda: 0,
         )
         self.engine.source = self.source
@@ -63,6 +65,10 @@ class Bench:
         self.producers[partition] = FakeProducer(log=self.log, fail=self.fail)
         return self.producers[partition]
 
+    async def _hear(self, _: EngineOptions, on_report: OnReport) -> None:
+        self.on_report = on_report
+        await asyncio.Event().wait()
+
     async def _restore(self, partition: int, store: StateStore, _: EngineOptions) -> Restored:
         self.log.append("restore")
         if self.restore_gate is not None:
@@ -72,7 +78,9 @@ class Bench:
 
     def assign(self, *numbers: int) -> None:
         self.engine.assign(
-            frozenset(TopicPartition(f"t.{name}", number) for name in INPUTS for number in numbers)
+            frozenset(
+                TopicPartition(options().topics.source(name), number) for name in INPUTS for number in numbers
+            )
         )
 
     async def ready(self, *numbers: int) -> None:
@@ -100,6 +108,18 @@ async def test_nothing_is_wanted_before_the_state_is_complete() -> None:
     assert bench.source.opened == {}
     bench.restore_gate.set()
     await until(lambda: len(bench.engine.wanted()[1]) == len(INPUTS))
+
+
+async def test_a_partition_hears_what_was_reported_before_it_was_live_and_since() -> None:
+    bench = Bench()
+    await bench.ready(0)
+    bench.on_report(3, b"early")
+    bench.on_report(3, b"later")
+    await bench.engine.revoke()
+    await bench.ready(0, 1)
+    bench.on_report(1, b"now")
+    assert bench.processors[1].heard == [(3, b"later"), (1, b"now")]
+    assert bench.processors[0].heard == [(3, b"later"), (1, b"now")]
 
 
 async def test_a_revocation_during_a_restore_gives_back_what_was_opened_and_the_next_one_works() -> None:

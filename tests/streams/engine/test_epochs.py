@@ -39,7 +39,7 @@ async def test_the_steps_come_in_their_order_and_the_offsets_are_the_cut_ones() 
     done = await commit(cut_of(epoch()), producer=producer, partition=1, options=options())
     assert [name for name in producer.calls if name != "send"] == ["begin", "offsets", "commit"]
     assert producer.offsets == {
-        TopicPartition(f"t.{topic}", 1): 10 + rank for rank, topic in enumerate(INPUTS)
+        TopicPartition(options().topics.source(topic), 1): 10 + rank for rank, topic in enumerate(INPUTS)
     }
     # The changelog batch began at offset 100 and held one key and the meta record.
     assert done.changelog_offset == 102
@@ -51,7 +51,7 @@ async def test_rows_and_outgoing_go_to_their_topics_with_headers_and_last_rows_c
         Outgoing("dead-letter", b"o", b"raw", 5, (("reason", b"late"),)),
         Outgoing("dead-letter", None, b"raw", None, (), 0),
     )
-    cut = cut_of(epoch(outgoing=outgoing, last_rows=(("marks", b"w", b"1"),)))
+    cut = cut_of(epoch(outgoing=outgoing, last_rows=(("marks", b"w", b"1"),), report=b"so far"))
     await commit(cut, producer=producer, partition=1, options=options())
     assert [(topic, partition) for topic, partition, _ in producer.sent] == [
         ("app-changelog", 1),
@@ -59,13 +59,15 @@ async def test_rows_and_outgoing_go_to_their_topics_with_headers_and_last_rows_c
         ("t.dead-letter", 1),
         ("t.dead-letter", 0),
         ("t.rows.marks", 1),
+        ("app-progress", 0),
     ]
-    changelog, rows, letters, other, marks = (records_of(batch) for _, _, batch in producer.sent)
+    changelog, rows, letters, other, marks, reports = (records_of(batch) for _, _, batch in producer.sent)
     assert [key for key, _, _ in changelog] == [b"k0", b"\x00meta"]
     assert rows == [(b"k0", b"row", [])]
     assert letters == [(b"o", b"raw", [("reason", b"late")])]
     assert other == [(None, b"raw", [])]
     assert marks == [(b"w", b"1", [])]
+    assert reports == [(b"1", b"so far", [])]
 
 
 async def test_a_large_epoch_is_cut_into_batches_and_every_record_is_in_one_of_them() -> None:
