@@ -1,4 +1,4 @@
-"""The probe: measures the lag of all groups and serves it, in a process of its own.
+"""The probe: measures the lag of all groups, compares the accounts, and serves both, in a process of its own.
 
 It must not share the worker's event loop, nor its process: what it is for is to be right when the worker hangs.
 `python -m streams.probe` runs it from the settings.
@@ -13,6 +13,7 @@ from typing import Final
 
 from aiokafka.errors import KafkaError
 
+from streams.conservation import watch
 from streams.health import HealthServer
 from streams.lag import LagError, LagReader
 from streams.settings import Settings, load_settings
@@ -49,13 +50,18 @@ async def run_probe(
     )
     async with server as endpoint:
         log.info("lag on %s/metrics", endpoint.url)
-        measuring = asyncio.create_task(_measure_for_ever(settings, signals, interval_s))
+        work = (
+            asyncio.create_task(_measure_for_ever(settings, signals, interval_s)),
+            # A task of its own: a ClickHouse that hangs must not hold up the lag.
+            asyncio.create_task(watch(settings, signals, lambda: signals.lag_s)),
+        )
         stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait([measuring, stopping], return_when=asyncio.FIRST_COMPLETED)
-        for task in (measuring, stopping):
+        await asyncio.wait([*work, stopping], return_when=asyncio.FIRST_COMPLETED)
+        for task in (*work, stopping):
             task.cancel()
-        with suppress(asyncio.CancelledError):
-            await measuring  # raises what ended it, a bug of ours
+        for task in work:
+            with suppress(asyncio.CancelledError):
+                await task  # raises what ended it, a bug of ours
 
 
 async def _measure_for_ever(settings: Settings, signals: ProbeSignals, interval_s: float) -> None:

@@ -4,6 +4,7 @@ Called for chunks, epochs, flushes and measurements, never for a record; so a la
 """
 
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -172,6 +173,8 @@ class ProbeSignals(Signals):
         super().__init__(Role.PROBE, starting="starting: nothing is measured yet")
         self._cluster_name = cluster_name
         self._apart = partitions <= MAX_PARTITION_SERIES
+        self.lag_s = math.inf
+        """Of the group that is furthest behind; infinite while unknown."""
 
     def on_measured(self, groups: Sequence[GroupLag], now_ms: int, seconds: float) -> None:
         """A measurement took so many seconds and ended at `now_ms`."""
@@ -181,6 +184,7 @@ class ProbeSignals(Signals):
             self.of("kafka_topic_partition_current_offset", lag.topic, str(lag.partition)).set(lag.end)
         for group in groups:
             self._tell(group, now_ms)
+        self.lag_s = max((group.max_seconds(now_ms) for group in groups), default=0.0)
         self.become(True, "")
 
     def _tell(self, lags: GroupLag, now_ms: int) -> None:
@@ -200,8 +204,20 @@ class ProbeSignals(Signals):
         worst = self.of("kafka_consumergroup_group_max_lag_seconds", self._cluster_name, group)
         worst.set(lags.max_seconds(now_ms))
 
+    def on_conserved(self, records: Mapping[str, int]) -> None:
+        """The accounts were read; what was compared -> records missing or too many. See `streams.conservation`."""
+        self.clear("shopmeter_conservation_")
+        for check, count in records.items():
+            self.of("shopmeter_conservation_mismatch", check).set(count)
+        self.of("shopmeter_audited_timestamp_seconds").set_to_current_time()
+
+    def on_unaudited(self) -> None:
+        """The accounts could not be read. Nothing is told rather than an old answer."""
+        self.clear("shopmeter_conservation_")
+
     def on_failed(self, reason: str) -> None:
         """A measurement failed. No lag is told rather than an old one."""
+        self.lag_s = math.inf
         self._forget()
         self.of("shopmeter_probe_failures_total").inc()
         self.become(False, reason)

@@ -8,7 +8,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from deploy.cli import admin, data, dead_letters, processes, query, stack
+from deploy.cli import admin, audit, data, dead_letters, processes, query, stack
 from deploy.cli.exits import ExitCode, expected
 
 EPILOG: Final = """\
@@ -78,6 +78,7 @@ app.command()(data.wait)
 app.command()(query.sql)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command()(dead_letters.skip)
+app.add_typer(audit.app, name="audit")
 app.command()(admin.doctor)
 
 

@@ -39,6 +39,7 @@ _CODES: Final = {
     "sinks.migrate.MigrationFailed": ExitCode.FAILED,
     "sinks.base.SinkError": ExitCode.FAILED,
     "streams.caught_up.NotCaughtUp": ExitCode.TIMEOUT,
+    "streams.conservation.BooksUnread": ExitCode.PREREQUISITE,
     "streams.lag.LagError": ExitCode.FAILED,
     "streams.health.HealthError": ExitCode.PREREQUISITE,
     "aiokafka.errors.KafkaConnectionError": ExitCode.PREREQUISITE,
