@@ -1,6 +1,6 @@
 """Orders joined to the touches of the seven days before them: direct and assisted credit (decisions H70 to H77)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -80,13 +80,19 @@ def credit_of(history: History, product: str, at: int, window: int) -> Credit:
 
 def exposed_by(
     history: History, product: str, low: int, high: int, session_key_of: Callable[[str, str, int], str]
-) -> Iterator[tuple[str, str]]:
-    """(session key, widget) of every impression of the product in [low, high]: a direct line confirms them (H77).
+) -> set[tuple[str, str]]:
+    """(session key, widget) of all impressions of the product in [low, high]: a direct line confirms them (H77).
 
     `session_key_of`: (session id, channel, time) -> key.
     """
-    for found in history.impressions_of(product, low, high):
-        yield session_key_of(found.session_id, found.channel, found.at), found.widget
+    # Of a producer's session one impression is as good as another; of a made one the time tells which.
+    found = {
+        (one.session_id, one.channel, 0, one.widget)
+        if one.session_id
+        else ("", one.channel, one.at, one.widget)
+        for one in history.impressions_of(product, low, high)
+    }
+    return {(session_key_of(session_id, channel, at), widget) for session_id, channel, at, widget in found}
 
 
 def assist_of(history: History, at: int, window: int) -> Assist | None:

@@ -4,6 +4,7 @@ State key: `O` store|order id. What an order needs from its person (session, cre
 orders that something has touched since: a late event costs its own work, not that of everything behind it.
 """
 
+from bisect import bisect_left, insort
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ import msgspec
 from processors.attribution import assist_of, credit_of, exposed_by
 from processors.orders import Capture, Content, Line, OrderState, Version, fresh_order, timely_versions
 from processors.people import Loose, People, Person, Tenant
+from processors.segments import by_time
 from processors.sessions import ORDER_RANK, Described, MemberOrder, Session, View
 from processors.settlement import Refund, RefundLine
 from schemas.epoch import NEVER, StateReader, Stored
@@ -41,9 +43,10 @@ class OrderBook:
 
     def touched(self, person: Person, at: int) -> None:
         """A touch of the person at `at` came: the orders at or after it may earn something else."""
-        for captured_at, order_id in person.orders:
-            if captured_at >= at:
-                self._recredit[person.tenant.store_id, order_id] = person.tenant
+        for captured_at, order_id in reversed(person.orders):
+            if captured_at < at:
+                return
+            self._recredit[person.tenant.store_id, order_id] = person.tenant
 
     # -- events ----------------------------------------------------------------------------------------------------
 
@@ -112,8 +115,8 @@ class OrderBook:
         first = order.first
         assert first is not None
         order.holder = person.name
-        person.orders.append((first.at, order_id))
-        person.changed = True
+        insort(person.orders, (first.at, order_id))
+        person.past_changed = True
         self._people.dirty[person.key] = person
         if first.session_id:
             order.session_key = "s:" + first.session_id
@@ -124,7 +127,7 @@ class OrderBook:
         else:
             order.session_key = ""
             loose = Loose(order_id, first.at, first.channel, "", 0)
-            person.loose.append(loose)
+            insort(person.loose, loose, key=by_time)
             self._find_session(person, loose)
 
     def _release(self, tenant: Tenant, order_id: str, order: OrderState) -> None:
@@ -133,7 +136,7 @@ class OrderBook:
             return
         person = self._people.find(tenant, order.holder)
         self._people.dirty[person.key] = person
-        person.changed = True
+        person.past_changed = person.unsettled = True
         person.orders[:] = [entry for entry in person.orders if entry[1] != order_id]
         key = person.current_key(order.session_key)
         if key:
@@ -149,7 +152,7 @@ class OrderBook:
         """Let a loose order join the latest-starting session open at its time, of its channel (H36)."""
         best: tuple[int, int, str] | None = None
         for session in self._people.sessions_around(person, loose.at):
-            rank = _rank(person, session, loose)
+            rank = _rank(person, session, View(session.state), loose)
             if rank is not None and (best is None or rank < best):
                 best = rank
         self._join(person, loose, best)
@@ -169,7 +172,7 @@ class OrderBook:
                 self._people.touch(person, session)
         if (loose.key, loose.start) != (key, start):
             loose.key, loose.start = key, start
-            person.changed = True
+            person.past_changed = True
         order = self.get((store_id, loose.order_id))
         if order.session_key != key:
             order.session_key = key
@@ -180,14 +183,20 @@ class OrderBook:
 
         Joining moves no session's span, so one round is enough.
         """
-        if not person.loose or not (person.dirty_sessions or person.renamed):
+        if not person.loose or not (person.dirty_sessions or person.renamed or person.unsettled):
             return
-        changed = list(person.dirty_sessions.values())
-        for loose in person.loose:
+        changed = [(session, View(session.state)) for session in person.dirty_sessions.values()]
+        waiting = person.loose
+        if not person.renamed and not person.unsettled:
+            # Starts only move back then, so these sessions say nothing new of orders before the first of them.
+            since = min([view.start for _, view in changed])
+            waiting = waiting[bisect_left(waiting, since, key=by_time) :]
+        person.unsettled = False
+        for loose in waiting:
             again = loose.key in person.renamed
             challenger: tuple[int, int, str] | None = None
-            for session in changed:
-                rank = _rank(person, session, loose)
+            for session, view in changed:
+                rank = _rank(person, session, view, loose)
                 if session.key == loose.key:
                     again = again or rank is None or -rank[0] != loose.start
                 elif rank is not None and (challenger is None or rank < challenger):
@@ -237,9 +246,8 @@ class OrderBook:
             self._known.clear()
 
 
-def _rank(person: Person, session: Session, loose: Loose) -> tuple[int, int, str] | None:
-    """How good a session is for a loose order, least is best; None: it was not open then."""
-    view = View(session.state)
+def _rank(person: Person, session: Session, view: View, loose: Loose) -> tuple[int, int, str] | None:
+    """How good a session is for a loose order, least is best; None: it was not open then. `view`: of the session now."""
     if session.is_empty or view.channel != loose.channel or not view.start <= loose.at:
         return None
     if loose.at > view.end + person.tenant.store.timeout(view.channel):

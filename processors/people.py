@@ -1,8 +1,8 @@
 """The people of one partition: their state in memory while they are busy, in the store when they are not.
 
-State keys: `P` person -> touches that are not sealed, spans, open questions; `T` person, number -> a sealed segment;
-`S` person, session -> a session. A person is `store|c:customer` or `store|a:device`, with its length before it, so that
-no id can run into the next part of a key.
+State keys: `P` person -> touches that are not sealed, spans; `Q` person -> where sealed segments are, orders, open
+questions; `T` person, number -> a sealed segment; `S` person, session -> a session. A person is `store|c:customer` or
+`store|a:device`, with its length before it, so that no id can run into the next part of a key.
 """
 
 from typing import Final
@@ -35,11 +35,17 @@ class Loose(Struct, array_like=True, gc=False):
 
 
 class PersonState(Struct, array_like=True, gc=False):
-    """What is stored of a person besides sessions and sealed segments."""
+    """What nearly every event of a person changes."""
 
     open: Segment
-    sealed: list[SealedRef]
     spans: dict[str, list[Span]]
+    has_past: bool
+
+
+class PersonPast(Struct, array_like=True, gc=False):
+    """What few events change, all ascending in time: written with every event, it would make each cost the whole week."""
+
+    sealed: list[SealedRef]
     orders: list[tuple[int, str]]  # (captured at, order id) that a late touch may still change
     loose: list[Loose]
 
@@ -63,20 +69,25 @@ class Person:
     """A person at work."""
 
     __slots__ = (
-        "changed", "dirty_sessions", "history", "key", "loose", "name",
-        "orders", "renamed", "sessions", "spans", "tenant", "weight", "withdrawn",
+        "changed", "dirty_sessions", "has_past", "history", "key", "loose", "name", "orders", "past_changed",
+        "renamed", "sessions", "spans", "tenant", "unsettled", "weight", "withdrawn",
     )  # fmt: skip
 
-    def __init__(self, tenant: Tenant, name: str, key: bytes, state: PersonState, history: History) -> None:
+    def __init__(
+        self, tenant: Tenant, name: str, key: bytes, state: PersonState, past: PersonPast, history: History
+    ) -> None:
         self.tenant = tenant
         self.name = name
         self.key = key
         self.history = history
         self.spans = state.spans
-        self.orders = state.orders
-        self.loose = state.loose
+        self.orders = past.orders
+        self.loose = past.loose
+        self.has_past = state.has_past
         self.sessions: dict[str, Session] = {}
         self.changed = False
+        self.past_changed = False
+        self.unsettled = False  # an order was taken out of a session: all loose orders are judged again
         self.weight = 0  # bytes that what is in memory takes when stored
         self.dirty_sessions: dict[str, Session] = {}
         self.withdrawn: dict[
@@ -141,7 +152,10 @@ class People:
         text = who.encode()
         key = len(text).to_bytes(2, "big") + text
         stored = self._state.get(b"P" + key)
-        state = _decode_person(stored) if stored is not None else PersonState(empty_segment(), [], {}, [], [])
+        state = _decode_person(stored) if stored is not None else PersonState(empty_segment(), {}, False)
+        # All of it has expired when it is not there any more.
+        stored_past = self._state.get(b"Q" + key) if state.has_past else None
+        past = _decode_past(stored_past) if stored_past is not None else PersonPast([], [], [])
 
         def load(number: int) -> Segment:
             value = self._state.get(_segment_key(key, number))
@@ -152,9 +166,9 @@ class People:
             # Nothing here may name the person: a cycle would keep whoever is let go of until a full collection.
             return _decode_segment(value)
 
-        history = History(state.open, state.sealed, load)
-        person = self._young[who] = Person(tenant, who[len(tenant.store_id) + 1 :], key, state, history)
-        self._weigh(person, len(stored or b""))
+        history = History(state.open, past.sealed, load)
+        person = self._young[who] = Person(tenant, who[len(tenant.store_id) + 1 :], key, state, past, history)
+        self._weigh(person, len(stored or b"") + len(stored_past or b""))
         self._forget(person)
         return person
 
@@ -168,11 +182,12 @@ class People:
                 person.spans[channel] = kept = [span for span in spans if span[1] >= before]
                 if not kept:
                     del person.spans[channel]
-        if person.loose:
+        # They ascend: nothing is looked at as long as the first is in time.
+        if person.loose and person.loose[0].at < before:
             person.loose[:] = [loose for loose in person.loose if loose.at >= before]
-        if person.orders:
-            # Twice the lateness: a partition that was idle, and held nothing back, may wake up with old events.
-            in_time = self.floor - 2 * person.tenant.lateness
+        # Twice the lateness: a partition that was idle, and held nothing back, may wake up with old events.
+        in_time = self.floor - 2 * person.tenant.lateness
+        if person.orders and person.orders[0][0] < in_time:
             person.orders[:] = [order for order in person.orders if order[0] >= in_time]
         return person.history.forget(before)
 
@@ -244,17 +259,24 @@ class People:
             last = max(last, view.end)
             session.widgets.clear()
             session.head = view.head
-        if person.changed:
-            for at, _ in person.orders:
-                last = max(last, at)
-            for loose in person.loose:
-                last = max(last, loose.at)
+        past_changed = person.past_changed or history.has_sealed
+        if person.changed or past_changed:
+            if person.orders:
+                last = max(last, person.orders[-1][0])
+            if person.loose:
+                last = max(last, person.loose[-1].at)
             for spans in person.spans.values():
                 last = max(last, spans[-1][1])
-            root = PersonState(history.open, history.sealed, person.spans, person.orders, person.loose)
-            value = _encode(root)
+            expires = last // DAY_MS + retention_days
+            if past_changed:
+                past = PersonPast(history.sealed, person.orders, person.loose)
+                value = _encode(past)
+                weight += len(value)
+                into[b"Q" + person.key] = Stored(expires, value)
+                person.has_past, person.past_changed, history.has_sealed = True, False, False
+            value = _encode(PersonState(history.open, person.spans, person.has_past))
             weight += len(value)
-            into[b"P" + person.key] = Stored(last // DAY_MS + retention_days, value)
+            into[b"P" + person.key] = Stored(expires, value)
             person.changed = False
         if weight > person.weight:
             self._weigh(person, weight - person.weight)
@@ -283,5 +305,6 @@ def _session_key(person: bytes, session: str) -> bytes:
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_person: Final = msgspec.msgpack.Decoder(PersonState).decode
+_decode_past: Final = msgspec.msgpack.Decoder(PersonPast).decode
 _decode_segment: Final = msgspec.msgpack.Decoder(Segment).decode
 _decode_session: Final = msgspec.msgpack.Decoder(SessionState).decode

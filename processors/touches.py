@@ -8,6 +8,7 @@ with the history.
 
 from bisect import insort
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Final
 
 from processors.segments import (
@@ -28,7 +29,7 @@ SEGMENT_CAPACITY: Final = 64
 class History:
     """The touches of one person: the open segment, and the sealed ones as they are needed."""
 
-    __slots__ = ("_load", "changed", "last_act", "loaded", "open", "sealed")
+    __slots__ = ("_load", "_within", "changed", "has_sealed", "last_act", "loaded", "open", "sealed")
 
     def __init__(
         self, open_segment: Segment, sealed: list[SealedRef], load: Callable[[int], Segment]
@@ -37,8 +38,10 @@ class History:
         self.sealed = sealed
         self.loaded: dict[int, Segment] = {}
         self.changed: set[int] = set()
-        self.last_act = max([open_segment.last_act, *(ref.last_act for ref in sealed)])
+        self.has_sealed = False  # a segment, since the last flush
+        self.last_act = max([open_segment.last_act, *map(_last_act, sealed)])
         self._load = load
+        self._within: tuple[int, int, list[Segment]] | None = None
 
     def _sealed_segment(self, number: int) -> Segment:
         segment = self.loaded.get(number)
@@ -59,6 +62,15 @@ class History:
                 return
             if ref.highest >= low and ref.lowest <= high:
                 yield self._sealed_segment(ref.number), (sealed[i - 1].bound if i else -1)
+
+    def within(self, low: int, high: int) -> list[Segment]:
+        """These segments (or more) at once, remembered for the next question: an order asks for each of its products."""
+        if not self.sealed:
+            return [self.open]
+        known = self._within
+        if known is None or known[0] != low or known[1] < high:
+            known = self._within = low, high, [segment for segment, _ in self.newest_first(low, high)]
+        return known[2]
 
     # -- what happened ---------------------------------------------------------------------------------------------
 
@@ -97,7 +109,9 @@ class History:
             self.sealed.append(SealedRef(number, segment.lowest, segment.highest, segment.last_act, bound))
             self.loaded[number] = segment
             self.changed.add(number)
+            self.has_sealed = True
             segment = self.open = empty_segment()
+        self._within = None
         segment.size += size
         if at < segment.lowest:
             segment.lowest = at
@@ -110,8 +124,11 @@ class History:
 
         Queries never look that far back, so when this happens changes no answer.
         """
-        gone = [ref.number for ref in self.sealed if ref.highest < before]
-        if gone:
+        self._within = None
+        gone: list[int] = []
+        # They nearly ascend: an old one behind a younger one is found when that one goes.
+        if self.sealed and self.sealed[0].highest < before:
+            gone = [ref.number for ref in self.sealed if ref.highest < before]
             self.sealed[:] = [ref for ref in self.sealed if ref.highest >= before]
             bound = 0
             for ref in self.sealed:
@@ -134,7 +151,8 @@ class History:
             return _latest(self.open.impressions, product, low, high, widget)
         best: Impression | None = None
         for segment, bound in self.newest_first(low, high):
-            for found in segment.shown(product, low, high):
+            index = segment.index
+            for found in segment.shown(product, low, high) if index is None or product in index else ():
                 if best is not None and found.at < best.at:
                     break
                 if widget and found.widget != widget:
@@ -145,14 +163,21 @@ class History:
                 break
         return best
 
-    def impressions_of(self, product: str, low: int, high: int) -> Iterator[Impression]:
-        """Every impression of the product in [low, high]."""
-        for segment, _ in self.newest_first(low, high):
-            yield from segment.shown(product, low, high)
+    def impressions_of(self, product: str, low: int, high: int) -> list[Impression]:
+        """Every impression of the product in [low, high], in no order."""
+        found: list[Impression] = []
+        for segment in self.within(low, high):
+            index = segment.index
+            if index is None:
+                found += segment.shown(product, low, high)
+            elif product in index:
+                shown = segment.impressions
+                found += [shown[number] for number in index[product] if low <= shown[number].at <= high]
+        return found
 
     def acts_of(self, product: str, low: int, high: int) -> Iterator[Act]:
         """Every interaction with the product in [low, high], in no order."""
-        for segment, _ in self.newest_first(low, high):
+        for segment in self.within(low, high):
             acts = segment.acts.get(product)
             if acts is not None:
                 for act in acts:
@@ -162,7 +187,11 @@ class History:
     def empties_in(self, low: int, high: int) -> list[int]:
         """When the cart was emptied, in [low, high]."""
         return [
-            at for segment, _ in self.newest_first(low, high) for at in segment.empties if low <= at <= high
+            at
+            for segment in self.within(low, high)
+            if segment.empties
+            for at in segment.empties
+            if low <= at <= high
         ]
 
     def anchor_of(self, product: str, at: int, widget: str, window: int) -> Anchor | None:
@@ -216,6 +245,9 @@ class History:
             if best is not None and best[1].at > bound:
                 break
         return best
+
+
+_last_act: Final = attrgetter("last_act")
 
 
 def _latest(
