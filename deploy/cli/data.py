@@ -196,12 +196,14 @@ async def _produce(
     import asyncio
     import signal
 
-    from deploy.simulator import load_history, new_truth, run_live
+    from deploy.simulator import load_definitions, load_history, new_truth, run_live
 
     bootstrap, topics = settings.kafka.bootstrap, settings.topics
     told = _progress(quiet)
     if rate is None:
-        return await load_history(scenario, bootstrap, topics, told)
+        account = await load_history(scenario, bootstrap, topics, told)
+        await load_definitions(scenario, bootstrap, topics, account)
+        return account
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -210,6 +212,7 @@ async def _produce(
     if seconds is not None:
         loop.call_later(seconds, stop.set)
     account = new_truth(scenario)
+    await load_definitions(scenario, bootstrap, topics, account)
     return await run_live(scenario, bootstrap, topics, rate, stop, account, progress=told)
 
 

@@ -26,6 +26,17 @@ SELECT concat(store_id, ' ', toString(store_date), ' ', currency), sum(total_ord
        sum(total_revenue_minor), sum(canceled_orders), sum(canceled_revenue_minor), sum(refunded_revenue_minor)
 FROM revenue_daily GROUP BY store_id, store_date, currency
 """
+_FACTS_SQL: Final = """
+SELECT 'goals', count() FROM goal
+UNION ALL SELECT 'journeys started', countIf(is_started) FROM journey_executions
+UNION ALL SELECT 'communications', count() FROM notification
+"""
+# What each of these is in the account of what was sent: the simulator starts an execution and sends a message once.
+_FACTS: Final = {
+    "goals": ("session", "goal_reached"),
+    "journeys started": ("journey-node", "started"),
+    "communications": ("journey-node", "notification_sent"),
+}
 
 
 class Figures(msgspec.Struct):
@@ -40,6 +51,8 @@ class Figures(msgspec.Struct):
     """`<topic> <reason>` -> dead letters that are stored."""
     money: Counts = {}
     """`<store> <date> <currency> <measure>` -> orders, units or minor units on that day."""
+    facts: Counts = {}
+    """Goals, started journeys and communications, as the views have them."""
 
     def less(self, other: "Figures") -> "Figures":
         """What came on top of `other`, an earlier reading."""
@@ -49,6 +62,7 @@ class Figures(msgspec.Struct):
             _less(self.buckets, other.buckets),
             _less(self.reasons, other.reasons),
             _less(self.money, other.money),
+            _less(self.facts, other.facts),
         )
 
     def bucket_totals(self) -> Counts:
@@ -81,6 +95,8 @@ def read_figures(server: Server) -> Figures:
     for day, *values in rows(server, _ORDERS_SQL):
         for measure, value in zip(MONEY, values, strict=True):
             _put(figures.money, f"{day} {measure}", int(value))
+    for fact, count in rows(server, _FACTS_SQL):
+        _put(figures.facts, fact, int(count))
     return figures
 
 
@@ -99,6 +115,8 @@ def expected_figures(truth: Truth) -> Figures:
     for (store, date, currency), day in truth.order_days().items():
         for measure in MONEY:
             _put(figures.money, f"{store} {date} {currency} {measure}", _measure(day, measure))
+    for fact, (topic, kind) in _FACTS.items():
+        _put(figures.facts, fact, truth.types.get(topic, {}).get(kind, 0))
     return figures
 
 
@@ -110,6 +128,7 @@ def differences(expected: Figures, found: Figures) -> dict[str, list[str]]:
         "buckets": list(_differ(expected.buckets, found.buckets)),
         "dead_letters": list(_differ(expected.reasons, found.reasons)),
         "orders": list(_differ(expected.money, found.money)),
+        "goals_journeys": list(_differ(expected.facts, found.facts)),
     }
 
 

@@ -20,7 +20,7 @@ from deploy.local.errors import LocalStackError
 from deploy.local.lock import DataLock
 from deploy.local.supervisor import Supervisor
 from deploy.query import Server, server_of
-from deploy.simulator import Habits, Scenario, StoreSpec, load_history, new_truth, run_live
+from deploy.simulator import Habits, Scenario, StoreSpec, load_definitions, load_history, new_truth, run_live
 from deploy.simulator.wire import CURRENCIES
 from deploy.stack import Ports, Stack
 from streams.caught_up import Progress, caught_up
@@ -213,6 +213,7 @@ class Demo:
         state.truth = await load_history(
             scenario, settings.kafka.bootstrap, settings.topics, _every_second(told)
         )
+        await load_definitions(scenario, settings.kafka.bootstrap, settings.topics, state.truth)
         state.is_whole = True
         memory.save(self._options.data, state)
         self.seconds["load"] = time.monotonic() - clock

@@ -5,10 +5,19 @@ same as plain records. It knows the wire contract by itself and uses nothing of 
 """
 
 from deploy.simulator.cache import cached_history
+from deploy.simulator.definitions import definitions
 from deploy.simulator.files import write_files, write_truth
 from deploy.simulator.history import history, new_truth
 from deploy.simulator.live import Live
-from deploy.simulator.produce import Pace, ProduceError, Progress, going_on, load_history, run_live
+from deploy.simulator.produce import (
+    Pace,
+    ProduceError,
+    Progress,
+    going_on,
+    load_definitions,
+    load_history,
+    run_live,
+)
 from deploy.simulator.scenario import CLEAN, FOUR_SHOPS, Habits, Rates, Scenario, ScenarioError, StoreSpec
 from deploy.simulator.truth import OrderDay, Truth
 from deploy.simulator.wire import SimRecord
@@ -29,8 +38,10 @@ __all__ = [
     "StoreSpec",
     "Truth",
     "cached_history",
+    "definitions",
     "going_on",
     "history",
+    "load_definitions",
     "load_history",
     "new_truth",
     "run_live",

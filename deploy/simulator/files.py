@@ -7,10 +7,11 @@ from typing import Any
 
 import orjson
 
+from deploy.simulator.definitions import definitions
 from deploy.simulator.history import history, new_truth
 from deploy.simulator.scenario import Scenario
 from deploy.simulator.truth import Truth
-from deploy.simulator.wire import SimRecord
+from deploy.simulator.wire import SimDefinition, SimRecord
 from schemas.topics import Topics
 
 EVENTS_FILE = "events.jsonl"
@@ -18,12 +19,14 @@ TRUTH_FILE = "truth.json"
 STORES_FILE = "stores.toml"
 
 
-def line(record: SimRecord, topics: Topics, *, with_timestamp: bool) -> bytes:
+def line(record: SimRecord | SimDefinition, topics: Topics, *, with_timestamp: bool) -> bytes:
     """One line without its newline. Bytes that a JSON reader would change or refuse go as `value_base64`."""
     envelope: dict[str, Any] = {"topic": topics.source(record.topic), "key": record.key.decode()}
     if with_timestamp:
         envelope["timestamp"] = record.timestamp_ms
-    if _survives(record.value):
+    if record.value is None:
+        envelope["value"] = None
+    elif _survives(record.value):
         envelope["value"] = orjson.Fragment(record.value)
     else:
         envelope["value_base64"] = base64.b64encode(record.value).decode()
@@ -40,15 +43,18 @@ def write_files(
 ) -> Truth:
     """Write `events.jsonl`, `truth.json` and `stores.toml` into `directory` (made if needed), and return the truth.
 
-    Without timestamps (the default) records get the time at which they are sent, as history needs it. Each file
-    appears under its name only when it is whole.
+    The definitions come first; `limit` counts events. Without timestamps (the default) records get the time at which
+    they are sent, as history needs it. Each file appears under its name only when it is whole.
     """
     directory.mkdir(parents=True, exist_ok=True)
     truth = new_truth(scenario)
     named = topics or Topics()
     part = directory / (EVENTS_FILE + ".part")
     with part.open("wb") as out:
-        for number, record in enumerate(history(scenario, truth, stamped_at_ms=time.time_ns() // 1_000_000)):
+        stamped_at_ms = time.time_ns() // 1_000_000
+        for definition in definitions(scenario, truth, stamped_at_ms=stamped_at_ms):
+            out.write(line(definition, named, with_timestamp=with_timestamp) + b"\n")
+        for number, record in enumerate(history(scenario, truth, stamped_at_ms=stamped_at_ms)):
             out.write(line(record, named, with_timestamp=with_timestamp) + b"\n")
             if number + 1 == limit:
                 break

@@ -12,13 +12,14 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 
 from deploy.simulator.cache import cached_history
+from deploy.simulator.definitions import definitions
 from deploy.simulator.history import history, new_truth
 from deploy.simulator.live import Live
 from deploy.simulator.partitioning import Partitioner
 from deploy.simulator.scenario import Scenario
 from deploy.simulator.truth import Truth
-from deploy.simulator.wire import SimRecord
-from schemas.topics import DAY_MS, SOURCES, Topics
+from deploy.simulator.wire import SimDefinition, SimRecord
+from schemas.topics import DAY_MS, DEFINITION, SOURCES, Topics
 
 Progress = Callable[[int, int], None]
 """(records sent so far, about how many there will be; 0 when that is not known)."""
@@ -81,6 +82,18 @@ async def load_history(
             await asyncio.sleep(0)  # the sender's task needs a turn, or batches pile up in memory
         await writer.flush()
     return truth
+
+
+async def load_definitions(
+    scenario: Scenario, bootstrap: str, topics: Topics, truth: Truth, *, compression: str | None = None
+) -> None:
+    """Write what the scenario's shops say of their experiences, tests, journeys, goals and products, and account for it.
+
+    Before the events or after them, since they have no event time; again is harmless. Raises ProduceError.
+    """
+    async with _writer(bootstrap, topics, compression, (DEFINITION,)) as writer:
+        await writer.write(definitions(scenario, truth, stamped_at_ms=time.time_ns() // 1_000_000))
+        await writer.flush()
 
 
 async def run_live(
@@ -170,7 +183,7 @@ class _Writer:
         self._unacknowledged: set[asyncio.Future[Any]] = set()
         self._error: BaseException | None = None
 
-    async def write(self, records: Iterable[SimRecord]) -> None:
+    async def write(self, records: Iterable[SimRecord | SimDefinition]) -> None:
         for topic, key, value, timestamp_ms in records:
             place = topic, self._partition(key)
             batch = self._open.get(place)
@@ -215,8 +228,10 @@ class _Writer:
 
 
 @asynccontextmanager
-async def _writer(bootstrap: str, topics: Topics, compression: str | None) -> AsyncIterator[_Writer]:
-    names = {name: topics.source(name) for name in SOURCES}
+async def _writer(
+    bootstrap: str, topics: Topics, compression: str | None, shorts: tuple[str, ...] = SOURCES
+) -> AsyncIterator[_Writer]:
+    names = {name: topics.source(name) for name in shorts}
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap,
         acks="all",

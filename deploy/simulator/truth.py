@@ -91,6 +91,8 @@ class Truth(Struct):
     sessions: dict[str, dict[str, SessionTruth]] = {}
     """Store -> `<person> <session id>` -> session; person as `c:<customer_id>` or `a:<anonymous_id>`."""
     people: dict[str, set[str]] = {}
+    defined: dict[str, dict[str, list[tuple[int, str]]]] = {}
+    """Store -> `<kind>|<id>` -> (instant, status from then on; empty: none), in the order of the topic."""
     first_ms: int = 0
     last_ms: int = 0
 
@@ -100,6 +102,24 @@ class Truth(Struct):
         counts = self.buckets.setdefault(topic, {})
         name = f"{bucket}:{reason}" if reason else bucket
         counts[name] = counts.get(name, 0) + 1
+
+    def define(self, store: str, kind: str, id_: str, at_ms: int | None, status: str) -> None:
+        """A definition went out; `at_ms` None: all of this id's are deleted."""
+        things = self.defined.setdefault(store, {})
+        if at_ms is None:
+            things.pop(f"{kind}|{id_}", None)
+        else:
+            things.setdefault(f"{kind}|{id_}", []).append((at_ms, status))
+
+    def standing(self, store: str, at_ms: int) -> dict[str, int]:
+        """`<kind> <status>` -> how many things have this status at an instant."""
+        counts: dict[str, int] = {}
+        for thing, course in self.defined.get(store, {}).items():
+            past = [(since, place, status) for place, (since, status) in enumerate(course) if since <= at_ms]
+            if past and (status := max(past)[2]):
+                name = f"{thing.partition('|')[0]} {status}"
+                counts[name] = counts.get(name, 0) + 1
+        return dict(sorted(counts.items()))
 
     def accept(self, topic: str, body: dict[str, Any], at_ms: int, note: tuple[Any, ...] | None) -> None:
         """A good event went out for the first time. `at_ms` is its event time."""
@@ -201,6 +221,7 @@ class Truth(Struct):
             "last_ms": self.last_ms,
             "people": {store: len(people) for store, people in sorted(self.people.items())},
             "sessions": sessions,
+            "standing": {store: self.standing(store, self.last_ms) for store in sorted(self.defined)},
             "order_days": [
                 {"store_id": store, "date": date, "currency": currency, **msgspec.structs.asdict(day)}
                 | {"net_revenue": day.net_revenue}

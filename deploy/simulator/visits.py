@@ -140,7 +140,8 @@ def _reach_goal(trail: Trail, served: str | None) -> None:
     body = trail.emit("session", "goal_reached", goal_id=goal_id)
     if served is not None and shop.chance(0.5):
         body["experience_id"] = served
-    if goal_id != "purchase" and shop.chance(0.6):
+    # What a purchase is worth its order says; some shops send it with the goal all the same.
+    if shop.chance(0.6 if goal_id != "purchase" else 0.2):
         currency = shop.spec.currency
         body["value"] = money(int(shop.rng.random() * 5_000), currency, as_text=trail.person.money_as_text)
         if shop.chance(0.5):

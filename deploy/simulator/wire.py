@@ -32,6 +32,15 @@ class SimRecord(NamedTuple):
     timestamp_ms: int
 
 
+class SimDefinition(NamedTuple):
+    """One record of the definition topic; its value None deletes what was defined under this key."""
+
+    topic: str
+    key: bytes
+    value: bytes | None
+    timestamp_ms: int
+
+
 class Draft:
     """An event before it has happened: everything but its id and its time.
 

@@ -33,6 +33,7 @@ def test_the_truth_is_equal_to_itself(truth: Truth) -> None:
         ("buckets", lambda figures: figures.buckets.update({"order too_late": 1})),
         ("dead_letters", lambda figures: figures.reasons.popitem()),
         ("orders", lambda figures: figures.money.popitem()),
+        ("goals_journeys", lambda figures: figures.facts.update(communications=0)),
     ],
 )
 def test_each_difference_is_told(truth: Truth, part: str, spoil: object) -> None:
@@ -44,7 +45,9 @@ def test_each_difference_is_told(truth: Truth, part: str, spoil: object) -> None
 
 
 def test_what_was_there_before_is_left_out(truth: Truth) -> None:
-    before = Figures(read=5, buckets={"order accepted": 5}, money={"acme 2026-01-01 EUR orders": 2})
+    before = Figures(
+        read=5, buckets={"order accepted": 5}, money={"acme 2026-01-01 EUR orders": 2}, facts={"goals": 2}
+    )
     figures = expected_figures(truth)
     after = Figures(
         figures.read + 5,
@@ -52,6 +55,7 @@ def test_what_was_there_before_is_left_out(truth: Truth) -> None:
         {**figures.buckets, "order accepted": figures.buckets["order accepted"] + 5},
         figures.reasons,
         {**figures.money, **before.money},
+        {**figures.facts, "goals": figures.facts["goals"] + 2},
     )
     assert after.less(before) == figures
 
