@@ -106,7 +106,7 @@ class Browsing:
             target.state.month = month
         else:
             merge(target.state, moved.state)
-        target.widgets.update(target.state.exposures)
+        target.widgets |= dict.fromkeys(target.state.exposures)
         self._people.touch(person, target)
 
     # -- detail views after impressions (H76) ----------------------------------------------------------------------
@@ -117,7 +117,7 @@ class Browsing:
             exposure = state.exposures[impression_widget]
             if not exposure.viewed:
                 exposure.viewed = True
-                session.widgets.add(impression_widget)
+                session.widgets[impression_widget] = None
 
     def _view_again(self, person: Person, channel: str, start: int, session: Session) -> None:
         """Look for detail views after impressions in a made session that has just grown together."""
@@ -180,16 +180,16 @@ class Browsing:
             state.last_shown = at
         exposure = state.exposures.get(widget)
         if exposure is None:
-            exposure = state.exposures[widget] = Exposure(0, at, at, [], [], [], False)
+            exposure = state.exposures[widget] = Exposure(0, at, at, (), (), [], False)
         exposure.impressions += 1
         if at > exposure.last:
             exposure.last = at
         elif at < exposure.first:
             exposure.first = at
         if strategy and strategy not in exposure.strategies:
-            exposure.strategies = sorted([*exposure.strategies, strategy])
+            exposure.strategies = (*sorted([*exposure.strategies, strategy]),)
         if placement and placement not in exposure.placements:
-            exposure.placements = sorted([*exposure.placements, placement])
+            exposure.placements = (*sorted([*exposure.placements, placement]),)
         day = person.tenant.calendar.day(at)
         for number, (known_day, known_channel, first) in enumerate(exposure.shown):
             if known_day == day and known_channel == channel:
@@ -198,7 +198,7 @@ class Browsing:
                 break
         else:
             exposure.shown = sorted([*exposure.shown, (day, channel, at)])
-        session.widgets.add(widget)
+        session.widgets[widget] = None
 
         history = person.history
         session_id = event.session_id or ""
@@ -211,8 +211,8 @@ class Browsing:
             placement,
             session_id,
             channel,
-            [product.product_id for product in products],
-            [NO_POSITION if product.position is None else product.position for product in products],
+            tuple([product.product_id for product in products]),
+            tuple([NO_POSITION if product.position is None else product.position for product in products]),
         )
         history.add_impression(impression)
         person.changed = True

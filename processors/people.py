@@ -5,6 +5,7 @@ questions; `T` person, number -> a sealed segment; `S` person, session -> a sess
 `store|a:device`, with its length before it, so that no id can run into the next part of a key.
 """
 
+from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -53,12 +54,14 @@ class PersonPast(Struct, array_like=True, gc=False):
 class Tenant:
     """A store with what is worked out once from its settings."""
 
-    __slots__ = ("calendar", "lateness", "retention", "store", "store_id", "window")
+    __slots__ = ("calendar", "id_hash", "lateness", "retention", "store", "store_id", "window")
 
     def __init__(self, store_id: str, store: Store) -> None:
         self.store_id = store_id
         self.store = store
         self.calendar = Calendar(store.zone)
+        # Begun once: to take up the store's id again for each event costs as much as to hash the event's.
+        self.id_hash = blake2b(f"{store_id}|".encode(), digest_size=16).copy
         self.window = store.attribution_window_ms
         self.lateness = store.allowed_lateness_ms
         # An order's credit may change until its versions are in: lateness after capture, and lateness to arrive.

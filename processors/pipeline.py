@@ -5,7 +5,6 @@ nor repeats, nor where an epoch was cut or a worker died, changes them.
 """
 
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
@@ -259,8 +258,9 @@ class Pipeline:
             if at > newest:
                 newest = at
             event.occurred_at = at
-            digest = blake2b(f"{store_id}|{event.event_id}".encode(), digest_size=16).digest()
-            good.append((digest, event, who, record, bound, tally))
+            digest = tenant.id_hash()
+            digest.update(event.event_id.encode())
+            good.append((digest.digest(), event, who, record, bound, tally))
         if is_first_arrival and topic != DEFINITION:
             self._times[topic] = latest
         self._record_time = record_time

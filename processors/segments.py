@@ -23,8 +23,8 @@ class Impression(Struct, array_like=True, gc=False):
     placement: str
     session_id: str
     channel: str
-    products: list[str]
-    positions: list[int]
+    products: tuple[str, ...]  # tuples: the garbage collector lets go of them for good, of lists never
+    positions: tuple[int, ...]
 
     def position_of(self, product: str) -> int:
         """The best position of the product, which may be shown more than once."""

@@ -50,8 +50,8 @@ class Exposure(Struct, array_like=True, gc=False):
     impressions: int
     first: int
     last: int
-    strategies: list[str]
-    placements: list[str]
+    strategies: tuple[str, ...]
+    placements: tuple[str, ...]
     shown: list[
         tuple[int, str, int]
     ]  # distinct (store date, channel) of the impressions, and the earliest of each
@@ -144,7 +144,7 @@ class Session:
     def __init__(self, key: str, state: SessionState) -> None:
         self.key = key
         self.state = state
-        self.widgets: set[str] = set()
+        self.widgets: dict[str, None] = {}  # whose exposure has changed
         self.view = View(state)
         """As of the last flush; `refresh` looks again."""
         self.head = self.view.head
@@ -189,8 +189,8 @@ def merge(into: SessionState, other: SessionState) -> None:
         mine.impressions += theirs.impressions
         mine.first = min(mine.first, theirs.first)
         mine.last = max(mine.last, theirs.last)
-        mine.strategies = sorted({*mine.strategies, *theirs.strategies})
-        mine.placements = sorted({*mine.placements, *theirs.placements})
+        mine.strategies = (*sorted({*mine.strategies, *theirs.strategies}),)
+        mine.placements = (*sorted({*mine.placements, *theirs.placements}),)
         mine.shown = earliest([*mine.shown, *theirs.shown])
         mine.viewed = mine.viewed or theirs.viewed
 
@@ -261,8 +261,8 @@ def exposure_row(
         view.channel,
         view.start,
         calendar.day(view.start),
-        exposure.strategies,
-        exposure.placements,
+        [*exposure.strategies],
+        [*exposure.placements],
         exposure.impressions,
         exposure.first,
         exposure.last,

@@ -24,8 +24,9 @@ class Windows:
 
     def __init__(self, state: StateReader) -> None:
         self.cells: Cells[CounterKey] = Cells(b"C", MEASURES, state)
-        self._key: CounterKey | None = None
-        self._cell: list[int] = []
+        # Those of this epoch: (store, start of the window in windows, channel) -> cell.
+        self._open: dict[tuple[str, int, str], list[int]] = {}
+        self._live: dict[tuple[str, int, str], list[int]] = {}
 
     def add(self, event: Any, at: int, timestamp: int) -> None:
         """Count an event that happened at `at`; `timestamp`: of its record, negative if it has none."""
@@ -38,28 +39,29 @@ class Windows:
             extra, amount = _UNITS_ADDED, event.quantity
         elif kind is MessageExchanged and event.direction == "out":
             index = _MESSAGES_OUT
-        key = (event.store_id, WINDOW_SECONDS, at - at % WINDOW_MS, event.channel)
-        cell = self._cell if key == self._key else self._open(key)
+        store_id, channel = event.store_id, event.channel
+        window = (store_id, at // WINDOW_MS, channel)
+        cell = self._open.get(window)
+        if cell is None:
+            key = (store_id, WINDOW_SECONDS, at - at % WINDOW_MS, channel)
+            cell = self._open[window] = self.cells.cell(key)
         cell[index] += 1
         if amount:
             cell[extra] += amount
         if at >= timestamp - LIVE_HORIZON_MS and timestamp >= 0:
-            cell = self.cells.cell(
-                (event.store_id, LIVE_WINDOW_SECONDS, at - at % LIVE_WINDOW_MS, event.channel)
-            )
+            window = (store_id, at // LIVE_WINDOW_MS, channel)
+            cell = self._live.get(window)
+            if cell is None:
+                key = (store_id, LIVE_WINDOW_SECONDS, at - at % LIVE_WINDOW_MS, channel)
+                cell = self._live[window] = self.cells.cell(key)
             cell[index] += 1
             if amount:
                 cell[extra] += amount
 
-    def _open(self, key: CounterKey) -> list[int]:
-        # Remembered: the next event is likely to fall into the same window.
-        self._key = key
-        self._cell = self.cells.cell(key)
-        return self._cell
-
     def end_epoch(self) -> None:
-        """Forget the open window: it would not be marked as changed in the next epoch."""
-        self._key = None
+        """Forget the open windows: they would not be marked as changed in the next epoch."""
+        self._open.clear()
+        self._live.clear()
 
 
 def _types() -> dict[type, int]:
