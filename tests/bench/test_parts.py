@@ -156,7 +156,7 @@ def test_latency_counts_from_the_send_and_knows_what_is_missing() -> None:
     probes.sent = {0: 1.0, 1: 2.0, 2: 3.0}
     probes.seen = {0: 1.5, 2: 3.25}
     assert probes.oldest_unseen == 1
-    assert probes.latencies(since=2.0) == [0.25]
+    assert probes.latencies(2.0, probes.seen) == [0.25]
 
 
 def test_slope_is_mb_a_minute() -> None:
