@@ -52,6 +52,7 @@ class RowsReader(ConsumerRebalanceListener):  # type: ignore[misc]
         self.group: Final = f"{settings.application}-sink"
         self.generation = 0
         self.assigned = False
+        self._is_rebalancing = True
         self._fault: Exception | None = None
         self._committed: dict[TopicPartition, int] = {}
         self._consumer: Any = None
@@ -94,10 +95,12 @@ class RowsReader(ConsumerRebalanceListener):  # type: ignore[misc]
         """Called by the client before partitions are given out anew."""
         self.generation += 1
         self.assigned = False
+        self._is_rebalancing = True
 
     def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """Called by the client with our share."""
         self.generation += 1
+        self._is_rebalancing = False
         self._committed = {}
         shares = {topic: {tp.partition for tp in assigned if tp.topic == topic} for topic in self.topics}
         odd = [topic for topic in self.topics if shares[topic] != shares[self.watermarks]]
@@ -121,8 +124,14 @@ class RowsReader(ConsumerRebalanceListener):  # type: ignore[misc]
         return fetched
 
     async def positions(self) -> dict[Place, int]:
-        """The next offset of every assigned partition, behind transaction markers. Raises Revoked."""
+        """The next offset of every assigned partition, behind transaction markers. Raises Revoked.
+
+        Between two generations too: the client still has the old positions then, and the broker still takes them, but
+        the rows before them were let go of, so a commit would lose what had not been inserted.
+        """
         out: dict[Place, int] = {}
+        if self._is_rebalancing:
+            raise Revoked("a rebalance is on its way")
         try:
             for tp in self._consumer.assignment():
                 out[tp.topic, tp.partition] = await self._consumer.position(tp)
