@@ -6,7 +6,7 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 SECONDS ?=
 
-.PHONY: help demo test check bench render format lock clean
+.PHONY: help demo test simulation check bench render format lock clean
 
 help: ## print this help
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s'|'
@@ -24,6 +24,9 @@ demo: .venv/.installed ## the whole pipeline on this machine, live (SECONDS=30: 
 
 test: .venv/.installed ## all tests, on a real Kafka broker and the real ClickHouse engine
 	@$(BIN)/python -m pytest -m "not slow"
+
+simulation: .venv/.installed ## the pipeline on a virtual clock: 10,000 seeds of faults, every crash point of short histories
+	@$(BIN)/python -m tests.simulation --seeds 10000 --exhaustive
 
 check: .venv/.installed ## lint, types, import rule, stale rendered files
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
