@@ -7,7 +7,18 @@ from msgspec import Struct
 
 from bench.peer import PeerResult
 
-NAMES = ("limit", "faust", "processors", "worker", "sink", "together", "latency", "recovery", "person")
+NAMES = (
+    "limit",
+    "faust",
+    "processors",
+    "worker",
+    "sink",
+    "together",
+    "latency",
+    "recovery",
+    "person",
+    "report",
+)
 
 PREFIX = "shop."
 
@@ -31,6 +42,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     crowd_traffic_s: float = 20
     person_large: int = 10_000
     person_repetitions: int = 8
+    report_events: int = 10_000_000
+    report_runs: int = 40
 
     @property
     def is_whole(self) -> bool:
@@ -44,6 +57,7 @@ def quick(plan: Plan) -> Plan:
         plan,
         events=40_000, people=2_000, repeat=1, faust_events=10_000, latency_s=8, latency_warm_up_s=4,
         latency_rate=1_000, crowd_people=5_000, crowd_traffic_s=5, person_large=1_000, person_repetitions=2,
+        report_events=1_000_000, report_runs=10,
     )  # fmt: skip
 
 

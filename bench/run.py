@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.groups import watching
 from bench.history import the_history
-from bench.measures import delivery, latency, person, recovery, throughput
+from bench.measures import delivery, latency, person, recovery, reporting, throughput
 from bench.plan import PREFIX, Outcome, Plan
 from bench.stack import Say, Stack, running
 from bench.tasks import LoadTask
@@ -58,6 +58,9 @@ async def _measure(stack: Stack, plan: Plan, data: Path, outcome: Outcome) -> No
     if "person" in plan.only:
         stack.say("a person with a long history")
         await person.person(stack, plan, outcome)
+    if "report" in plan.only:
+        stack.say("a report of all metrics")
+        await reporting.reporting(stack, plan, outcome)
     outcome.rows.sort(
         key=lambda row: ("limit", "faust", "processors", "worker", "together", "sink").index(row.name)
     )
