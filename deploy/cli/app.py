@@ -8,7 +8,7 @@ from typing import Any, Final
 import typer
 from typer.core import TyperGroup
 
-from deploy.cli import admin, audit, data, dead_letters, processes, query, stack
+from deploy.cli import admin, audit, data, dead_letters, processes, query, report, stack
 from deploy.cli.exits import ExitCode, expected
 
 EPILOG: Final = """\
@@ -75,6 +75,8 @@ app.command()(admin.migrate)
 app.command()(data.simulate)
 app.command()(data.send)
 app.command()(data.wait)
+app.command()(report.report)
+app.command()(report.metrics)
 app.command()(query.sql)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command()(dead_letters.skip)

@@ -35,6 +35,8 @@ _CODES: Final = {
     "deploy.fixing.FixFailed": ExitCode.FAILED,
     "deploy.skipping.SkipRefused": ExitCode.FAILED,
     "deploy.send.SendError": ExitCode.FAILED,
+    "dashboard.asking.AskError": ExitCode.USAGE,
+    "dashboard.periods.PeriodError": ExitCode.USAGE,
     "streams.topics.TopicsError": ExitCode.FAILED,
     "sinks.migrate.MigrationFailed": ExitCode.FAILED,
     "sinks.base.SinkError": ExitCode.FAILED,
