@@ -2,18 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
+from dashboard.asking import Freshness
 from dashboard.periods import Resolved, Span
 from schemas.metrics import FACTS, METRICS
 from schemas.metrics.model import CURRENCY, Metric, Unit
 from schemas.metrics.sql import Frame, cut_of, select
 
-# A row's month is that in which its first event was: its dates may lie this much later (a long session) ...
-_BORN_BEFORE: Final = timedelta(days=31)
-# ... or before (late events), and what confirms it comes this much later: the longest window and lateness there are.
-_BORN_AFTER: Final = timedelta(days=45)
+# Days are born in UTC, dates are the store's, and part of a day counts.
+_ZONES: Final = timedelta(days=2)
 
 CURRENT: Final = 1
 PREVIOUS: Final = 2
@@ -101,8 +100,8 @@ def frame_of(resolved: Resolved, channel: str | None, *, daily: bool = False) ->
     sides = ", ".join(f"{condition}, {numbers[name]}" for name, condition in inside.items())
     return Frame(
         store=_STORE,
-        whole=f"{_STORE} AND month <= {{month_to:Date}}",
-        scope=f"{_STORE} AND month >= {{month_from:Date}} AND month <= {{month_to:Date}}",
+        whole=f"{_STORE} AND born <= {{born_to:Date}}",
+        scope=f"{_STORE} AND born >= {{born_from:Date}} AND born <= {{born_to:Date}}",
         as_of=instant_sql("as_of"),
         cut=instant_sql("as_of"),
         bucket="$date" if daily else f"multiIf({sides}, 0)",
@@ -111,16 +110,21 @@ def frame_of(resolved: Resolved, channel: str | None, *, daily: bool = False) ->
     )
 
 
-def parameters(store: str, resolved: Resolved, as_of: int, channel: str | None) -> dict[str, Any]:
+def parameters(known: Freshness, resolved: Resolved, as_of: int, channel: str | None) -> dict[str, Any]:
     """The values of everything that a query of this period binds."""
+    settings = known.settings
+    # A row stands under the day it was born. Its dates may lie later by as long as a session is remembered, and earlier
+    # by what was late; what confirms a session comes up to a window after it.
+    later = timedelta(milliseconds=settings.retention_ms + settings.allowed_lateness_ms) + _ZONES
+    earlier = timedelta(milliseconds=2 * settings.retention_ms) + _ZONES
     spans = _spans(resolved)
     first = min(span.first for _, span in spans)
     last = max(span.last for _, span in spans)
     bound: dict[str, Any] = {
-        "store": store,
+        "store": known.store,
         "as_of": as_of,
-        "month_from": _month(first - _BORN_BEFORE),
-        "month_to": _month(last + _BORN_AFTER),
+        "born_from": first - later,
+        "born_to": last + earlier,
     }
     if channel is not None:
         bound["channel"] = channel
@@ -132,7 +136,3 @@ def parameters(store: str, resolved: Resolved, as_of: int, channel: str | None) 
 def _spans(resolved: Resolved) -> list[tuple[str, Span]]:
     named = (("current", resolved.current), ("previous", resolved.previous))
     return [(name, span) for name, span in named if span is not None]
-
-
-def _month(day: date) -> date:
-    return day.replace(day=1)

@@ -47,7 +47,7 @@ async def report(client: Any, ask: Ask) -> Report:
     else:
         measured = Measured(ask.by)
         asked = questions(own, ask.by, frame_of(resolved, ask.channel))
-        bound = parameters(ask.store, resolved, as_of, ask.channel)
+        bound = parameters(known, resolved, as_of, ask.channel)
         extra, _ = await asyncio.gather(asyncio.gather(*answers), fetch(client, asked, bound, measured))
         found = [
             value

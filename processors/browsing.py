@@ -93,17 +93,17 @@ class Browsing:
         moved = self._people.session(person, old)
         del person.sessions[old]
         person.dirty_sessions.pop(old, None)
-        if moved.state.month:
-            person.withdrawn[old] = (moved.state.month, list(moved.state.exposures))
-            moved.state.month = 0
+        if moved.state.born:
+            person.withdrawn[old] = (moved.state.born, list(moved.state.exposures))
+            moved.state.born = 0
         elif old not in person.withdrawn:
             person.withdrawn[old] = (0, [])
         person.renamed[old] = new
         person.renamed.pop(new, None)
         target = self._people.session(person, new)
         if target.is_empty:
-            month, target.state = target.state.month, moved.state
-            target.state.month = month
+            born, target.state = target.state.born, moved.state
+            target.state.born = born
         else:
             merge(target.state, moved.state)
         target.widgets |= dict.fromkeys(target.state.exposures)

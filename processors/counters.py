@@ -71,15 +71,15 @@ class Cells(Generic[Key]):
         return changed
 
 
-def counter_row(key: CounterKey, cell: list[int], partition: int, month: int, version: int) -> CounterRow:
+def counter_row(key: CounterKey, cell: list[int], partition: int, born: int, version: int) -> CounterRow:
     """A window's counts as ClickHouse keeps them."""
     store_id, seconds, start, channel = key
     counted = [(name, value) for name, value in zip(MEASURES, cell, strict=True) if value]
     names, values = [name for name, _ in counted], [value for _, value in counted]
-    return CounterRow(store_id, seconds, start, channel, partition, month, names, values, version, 0)
+    return CounterRow(store_id, seconds, start, channel, partition, born, names, values, version, 0)
 
 
-def ledger_row(key: LedgerKey, cell: list[int], partition: int, month: int, version: int) -> LedgerRow:
+def ledger_row(key: LedgerKey, cell: list[int], partition: int, born: int, version: int) -> LedgerRow:
     """An hour's buckets as ClickHouse keeps them."""
     topic, hour = key
     counted = [(name, value) for name, value in zip(REASONS, cell[len(BUCKETS) :], strict=True) if value]
@@ -87,7 +87,7 @@ def ledger_row(key: LedgerKey, cell: list[int], partition: int, month: int, vers
         topic,
         partition,
         hour,
-        month,
+        born,
         cell[READ],
         cell[ACCEPTED],
         cell[DUPLICATE],

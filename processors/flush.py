@@ -1,7 +1,6 @@
 """The end of an epoch: what has changed becomes rows for ClickHouse and values of state."""
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Final
 
 import msgspec
@@ -49,8 +48,8 @@ class Flush:
             order = orders.get(key)
             if order.first is None:
                 continue  # a refund or cancel that came first: no row until the order is known
-            if not order.month:
-                order.month = _month(order.first.at)
+            if not order.born:
+                order.born = _day(order.first.at)
             row = order_row(tenant.store_id, tenant.store, tenant.calendar, key[1], order, self._clock)
             rows[_key(key)] = _encode(row)
         orders.write(self._state)
@@ -67,25 +66,25 @@ class Flush:
         tenant, name, clock = person.tenant, person.name, self._clock
         store_id, calendar = tenant.store_id, tenant.calendar
         sessions, exposures = self._rows["sessions"], self._rows["exposures"]
-        for key, (month, shown) in person.withdrawn.items():
-            if month:
+        for key, (born, shown) in person.withdrawn.items():
+            if born:
                 sessions[_key((store_id, name, key))] = _encode(
-                    deleted_session_row(store_id, name, key, month, clock)
+                    deleted_session_row(store_id, name, key, born, clock)
                 )
                 for widget in shown:
                     exposures[_key((store_id, name, key, widget))] = _encode(
-                        deleted_exposure_row(store_id, name, key, widget, month, clock)
+                        deleted_exposure_row(store_id, name, key, widget, born, clock)
                     )
         for key, session in person.dirty_sessions.items():
             state = session.state
             row_key = _key((store_id, name, key))
             if session.is_empty:
-                if state.month:
-                    sessions[row_key] = _encode(deleted_session_row(store_id, name, key, state.month, clock))
+                if state.born:
+                    sessions[row_key] = _encode(deleted_session_row(store_id, name, key, state.born, clock))
                 continue
             view = session.refresh()
-            if not state.month:
-                state.month = _month(view.start)
+            if not state.born:
+                state.born = _day(view.start)
             sessions[row_key] = _encode(
                 session_row(store_id, tenant.store, calendar, name, session, view, clock)
             )
@@ -100,15 +99,15 @@ class Flush:
         rows, partition, clock = self._rows["journeys"], self._partition, self._clock
         for key, tenant in journeys.dirty.items():
             known = journeys.get(key)
-            if not known.month:
-                known.month = _month(known.last)
+            if not known.born:
+                known.born = _day(known.last)
             row = journey_row(key, known, tenant, partition, clock)
             rows[_key((*key, partition))] = _encode(row)
         journeys.write(self._state)
         rows = self._rows["notifications"]
         for sending, (tenant, event, at, is_there) in notifications.dirty.items():
             sent = notification_row(
-                tenant, event, at, sending[2], is_there=is_there, month=_month(at), version=clock
+                tenant, event, at, sending[2], is_there=is_there, born=_day(at), version=clock
             )
             rows[_key(sending)] = _encode(sent)
         notifications.dirty.clear()
@@ -124,11 +123,11 @@ class Flush:
         partition, clock = self._partition, self._clock
         rows = self._rows["counters"]
         for counter, cell in counters.write(self._state, lambda key: counter_expiry(key, retention_ms)):
-            row = counter_row(counter, cell, partition, _month(counter[2]), clock)
+            row = counter_row(counter, cell, partition, _day(counter[2]), clock)
             rows[_key((*counter, partition))] = _encode(row)
         rows = self._rows["ledger"]
         for hour, cell in ledger.write(self._state, lambda key: NEVER):
-            ledger_line = ledger_row(hour, cell, partition, _month(hour[1]), clock)
+            ledger_line = ledger_row(hour, cell, partition, _day(hour[1]), clock)
             rows[_key((*hour, partition))] = _encode(ledger_line)
 
     def remember(self, digests: set[bytes], expires_day: int) -> None:
@@ -155,16 +154,10 @@ class Flush:
         )
 
 
-def _month(instant_ms: int) -> int:
-    """The first day of the UTC month of an instant, in days since 1970."""
-    day = instant_ms // DAY_MS
-    month = _months.get(day)
-    if month is None:
-        month = date.fromordinal(day + _EPOCH_ORDINAL).replace(day=1).toordinal() - _EPOCH_ORDINAL
-        _months[day] = month
-    return month
+def _day(instant_ms: int) -> int:
+    """The UTC day of an instant, in days since 1970."""
+    return instant_ms // DAY_MS
 
 
-_months: Final[dict[int, int]] = {}
 _encode: Final = msgspec.msgpack.Encoder().encode
 _key: Final = msgspec.msgpack.Encoder().encode

@@ -43,7 +43,7 @@ class Execution(Struct, array_like=True, gc=False):
     end: tuple[int, int] | None = None  # when, and which of TERMINAL
     goal: int = 0
     last: int = 0
-    month: int = 0  # the partition its row was born in; 0: never written
+    born: int = 0  # the partition its row was born in; 0: never written
 
 
 class Journeys:
@@ -108,7 +108,7 @@ def journey_row(
     return JourneyRow(
         *key,
         partition,
-        known.month,
+        known.born,
         begun.at,
         begun.event_id,
         day(begun.at) if start else 0,

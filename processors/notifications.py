@@ -30,15 +30,15 @@ class Notifications:
 
 
 def notification_row(
-    tenant: Tenant, event: NotificationSent, at: int, person: str, *, is_there: bool, month: int, version: int
+    tenant: Tenant, event: NotificationSent, at: int, person: str, *, is_there: bool, born: int, version: int
 ) -> NotificationRow:
-    """The sending as ClickHouse keeps it. `month` is that of `at`, so a withdrawal finds what it withdraws."""
+    """The sending as ClickHouse keeps it. `born` is that of `at`, so a withdrawal finds what it withdraws."""
     return NotificationRow(
         tenant.store_id,
         event.communication_id,
         person,
         event.event_id,
-        month,
+        born,
         at,
         tenant.calendar.day(at),
         event.channel,

@@ -75,7 +75,7 @@ class OrderState(Struct, array_like=True, gc=False):
     canceled: tuple[int, str] | None  # time and event id of the first cancel
     session_key: str  # the session it counts in, empty: none
     holder: str  # the person in whose sessions it is entered, empty: nobody yet
-    month: int
+    born: int
 
 
 def fresh_order() -> OrderState:
@@ -131,7 +131,7 @@ def order_row(
     return OrderRow(
         store_id,
         order_id,
-        order.month,
+        order.born,
         first.person,
         first.channel,
         order.session_key,

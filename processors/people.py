@@ -95,7 +95,7 @@ class Person:
         self.dirty_sessions: dict[str, Session] = {}
         self.withdrawn: dict[
             str, tuple[int, list[str]]
-        ] = {}  # session key -> month, widgets of rows to withdraw
+        ] = {}  # session key -> born, widgets of rows to withdraw
         self.renamed: dict[str, str] = {}  # key of a made session -> the key it has had since this epoch
 
     def session_key_of(self, session_id: str, channel: str, at: int) -> str:

@@ -97,7 +97,7 @@ class SessionState(Struct, array_like=True, gc=False):
     orders: dict[str, MemberOrder]
     joined: dict[str, int]  # captures without a session that fell into this one (H36): order id -> time
     viewed: bool
-    month: int  # the partition its rows were born in; 0: never written
+    born: int  # the partition its rows were born in; 0: never written
 
 
 def fresh_session() -> SessionState:
@@ -216,7 +216,7 @@ def session_row(
         store_id,
         person,
         session.key,
-        state.month,
+        state.born,
         view.channel,
         view.device,
         view.country,
@@ -257,7 +257,7 @@ def exposure_row(
         person,
         session.key,
         widget,
-        session.state.month,
+        session.state.born,
         view.channel,
         view.start,
         calendar.day(view.start),
@@ -275,18 +275,18 @@ def exposure_row(
     )
 
 
-def deleted_session_row(store_id: str, person: str, key: str, month: int, version: int) -> SessionRow:
+def deleted_session_row(store_id: str, person: str, key: str, born: int, version: int) -> SessionRow:
     """The row that withdraws a session."""
     nothing = msgspec.msgpack.encode(
-        (store_id, person, key, month, "", "", "", *([0] * 18), *NOTHING_PERSONAL, 0, 0, 0, version, 1)
+        (store_id, person, key, born, "", "", "", *([0] * 18), *NOTHING_PERSONAL, 0, 0, 0, version, 1)
     )
     return msgspec.msgpack.decode(nothing, type=SessionRow)
 
 
 def deleted_exposure_row(
-    store_id: str, person: str, key: str, widget: str, month: int, version: int
+    store_id: str, person: str, key: str, widget: str, born: int, version: int
 ) -> ExposureRow:
     """The row that withdraws an exposure."""
     return ExposureRow(
-        store_id, person, key, widget, month, "", 0, 0, [], [], 0, 0, 0, [], [], [], 0, version, 1
+        store_id, person, key, widget, born, "", 0, 0, [], [], 0, 0, 0, [], [], [], 0, version, 1
     )

@@ -1,8 +1,8 @@
 """What the workers write: one struct a table, absolute and versioned, never an increment.
 
-On the wire (the rows topics) a row is its struct as a MessagePack array, fields in order. `month` is the partition the
-row was born in: its dates can still move, its partition can't, or ClickHouse would keep both. `version` is the epoch's
-Lamport clock: the higher one wins. Neither is part of what a row *says* (see `BOOKKEEPING`).
+On the wire (the rows topics) a row is its struct as a MessagePack array, fields in order. `born` is the day (UTC) under
+which the row stands from its first version on: its dates can still move, its place can't, or ClickHouse would keep both.
+`version` is the epoch's Lamport clock: the higher one wins. Neither is part of what a row *says* (see `BOOKKEEPING`).
 """
 
 from typing import Final
@@ -32,7 +32,7 @@ from schemas.columns import (
     Words,
 )
 
-BOOKKEEPING: Final = ("month", "version", "is_deleted")
+BOOKKEEPING: Final = ("born", "version", "is_deleted")
 
 
 class SessionRow(Struct, array_like=True, frozen=True, gc=False):
@@ -41,7 +41,7 @@ class SessionRow(Struct, array_like=True, frozen=True, gc=False):
     store_id: Word
     person: Text  # c:<customer_id> or a:<anonymous_id>
     session_key: Text  # s:<session_id>, or g:<channel>:<start in ms> for one made from an idle gap
-    month: Day
+    born: Day
     channel: Word  # of the earliest member event
     device: Word  # of the earliest member event that has one
     country: Word
@@ -93,7 +93,7 @@ class ExposureRow(Struct, array_like=True, frozen=True, gc=False):
     person: Text
     session_key: Text
     widget_id: Word
-    month: Day
+    born: Day
     channel: Word  # of the session
     started_at: Instant  # of the session
     store_date: Day  # of the session's start
@@ -115,7 +115,7 @@ class OrderRow(Struct, array_like=True, frozen=True, gc=False):
 
     store_id: Word
     order_id: Text
-    month: Day
+    born: Day
     person: Text  # of the earliest capture, like channel, session and captured_at (H50)
     channel: Word
     session_key: Text  # empty: no session
@@ -163,7 +163,7 @@ class JourneyRow(Struct, array_like=True, frozen=True, gc=False):
     store_id: Word
     execution_id: Text
     partition: Small
-    month: Day
+    born: Day
     started_at: Instant  # the earliest `started`, like the five after it; 0 if none came here
     start_event_id: Text
     start_date: Day  # of started_at, in the store's zone
@@ -190,7 +190,7 @@ class NotificationRow(Struct, array_like=True, frozen=True, gc=False):
     communication_id: Text
     person: Text  # c:<customer_id> or a:<anonymous_id>
     event_id: Text
-    month: Day
+    born: Day
     sent_at: Instant
     store_date: Day  # of sent_at, in the store's zone
     channel: Word
@@ -208,7 +208,7 @@ class DefinitionRow(Struct, array_like=True, frozen=True, gc=False):
     kind: Word  # experience, ab_test, journey, goal or product
     id: Text
     effective_at: Instant
-    month: Day  # always the same: they are few, and may take effect in any year
+    born: Day  # always the same: they are few, and may take effect in any year
     status: Word  # active, running, paused or ended; empty where none was given
     name: Text  # empty where none was given
     version: Big = 0
@@ -223,7 +223,7 @@ class CounterRow(Struct, array_like=True, frozen=True, gc=False):
     window_start: Instant
     channel: Word
     partition: Small
-    month: Day
+    born: Day
     measures: Words  # ascending; see schemas.measures
     values: Bigs
     version: Big = 0
@@ -236,7 +236,7 @@ class LedgerRow(Struct, array_like=True, frozen=True, gc=False):
     topic: Word  # short name
     partition: Small
     hour: Instant
-    month: Day
+    born: Day
     read: Big
     accepted: Big
     duplicate: Big
@@ -254,7 +254,7 @@ class WatermarkRow(Struct, array_like=True, frozen=True, gc=False):
     """How far a partition is. Written last in each epoch, so that it never promises what is not yet visible."""
 
     partition: Small
-    month: Day  # always the same: one row a partition
+    born: Day  # always the same: one row a partition
     watermark: Instant
     idle: Flag  # all its topics are at their end: it holds nobody back
     record_time: Instant  # the largest record timestamp taken
@@ -268,7 +268,7 @@ class DeadLetterRow(Struct, array_like=True, frozen=True, gc=False):
     topic: Word  # short name of where it was read
     partition: Small
     offset: Big
-    month: Day
+    born: Day
     record_time: Instant
     first_seen_at: Instant  # wall clock of the worker
     reason: Word
@@ -289,7 +289,7 @@ class InterventionRow(Struct, array_like=True, frozen=True, gc=False):
     topic: Word  # short name; with partition and offset: where the record was read, or was to be
     partition: Small
     offset: Big
-    month: Day
+    born: Day
     done_at: Instant
     version: Big = 0
     is_deleted: Flag = 0

@@ -1,6 +1,7 @@
 """The tables of ClickHouse as data: which row struct, what identifies a row, how long it stays. DDL is made from this."""
 
 import re
+from datetime import date, timedelta
 from pathlib import PurePosixPath
 from typing import Final, NamedTuple, get_type_hints
 
@@ -23,7 +24,9 @@ class Table(NamedTuple):
     name: str
     row: type[Struct]
     key: tuple[str, ...]
-    """What identifies a row: the sort key, and the key that a higher version replaces."""
+    """What identifies a row: that which a higher version replaces."""
+    by_day: bool = False
+    """Stored by the day a row was born, after the store: reads of a period touch its days, and FINAL merges the last."""
     ttl: str = ""
     """A ClickHouse TTL expression, or empty: kept for ever."""
     rows_topic: bool = True
@@ -35,6 +38,11 @@ class Table(NamedTuple):
         return tuple(Column(name, clickhouse_type(hints[name])) for name in self.row.__struct_fields__)
 
     @property
+    def order(self) -> tuple[str, ...]:
+        """The sort key. A row never leaves its day, so within it the key is what identifies the row."""
+        return (self.key[0], "born", *self.key[1:]) if self.by_day else self.key
+
+    @property
     def comment(self) -> str:
         """What one row is: the first line of the struct's docstring."""
         return (self.row.__doc__ or "").strip().splitlines()[0]
@@ -43,9 +51,9 @@ class Table(NamedTuple):
 TABLES: Final = {
     table.name: table
     for table in (
-        Table("sessions", rows.SessionRow, ("store_id", "person", "session_key")),
-        Table("exposures", rows.ExposureRow, ("store_id", "person", "session_key", "widget_id")),
-        Table("orders", rows.OrderRow, ("store_id", "order_id")),
+        Table("sessions", rows.SessionRow, ("store_id", "person", "session_key"), by_day=True),
+        Table("exposures", rows.ExposureRow, ("store_id", "person", "session_key", "widget_id"), by_day=True),
+        Table("orders", rows.OrderRow, ("store_id", "order_id"), by_day=True),
         Table("journeys", rows.JourneyRow, ("store_id", "execution_id", "partition")),
         # With the event: nothing need be remembered of a sending for the day on which it is repeated.
         Table("notifications", rows.NotificationRow, ("store_id", "communication_id", "person", "event_id")),
@@ -63,10 +71,28 @@ TABLES: Final = {
     )
 }
 
+# A month that no longer changes becomes one part, and then FINAL costs nothing.
+SETTINGS: Final = {
+    "min_age_to_force_merge_seconds": 3600,
+    "min_age_to_force_merge_on_partition_only": 1,
+}
+
 ROWS_TABLES: Final = tuple(table.name for table in TABLES.values() if table.rows_topic)
 
 _SOURCE: Final = PurePosixPath("schemas/rows.py")
 _FIELD = re.compile(r"^    (\w+): \w+(?: = \w+)?(?:  # (.*))?$")
+
+
+def month_of(born: int) -> int:
+    """The partition of a row: the first day of the month it was born in, both in days since 1970-01-01."""
+    month = _months.get(born)
+    if month is None:
+        month = _months[born] = born - (_EPOCH + timedelta(days=born)).day + 1
+    return month
+
+
+_EPOCH: Final = date(1970, 1, 1)
+_months: Final[dict[int, int]] = {}
 
 
 def create_table(table: Table, *, comments: dict[str, str] | None = None) -> str:
@@ -81,8 +107,9 @@ def create_table(table: Table, *, comments: dict[str, str] | None = None) -> str
     return (
         f"CREATE TABLE IF NOT EXISTS {table.name} (\n" + ",\n".join(lines) + "\n)\n"
         f"ENGINE = ReplacingMergeTree(version, is_deleted)\n"
-        f"PARTITION BY month\n"
-        f"ORDER BY ({', '.join(table.key)}){ttl}\n"
+        f"PARTITION BY toStartOfMonth(born)\n"
+        f"ORDER BY ({', '.join(table.order)}){ttl}\n"
+        f"SETTINGS {', '.join(f'{name} = {value}' for name, value in SETTINGS.items())}\n"
         f"COMMENT '{note}'"
     )
 

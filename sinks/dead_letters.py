@@ -5,7 +5,6 @@ The headers before the record's own: `dlq_reason`, `dlq_field`, `dlq_topic`, `dl
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Final
 
 from schemas.rows import DeadLetterRow
@@ -24,12 +23,6 @@ FOREIGN: Final = "foreign"
 """The reason of a record that somebody else put into the topic: it lacks our headers. Kept with its own coordinates."""
 # The last day of a Date column; a foreign record's timestamp may be anything, or missing (-1).
 _LATEST_MS: Final = (2**16 - 1) * DAY_MS
-
-
-def month_of(instant_ms: int) -> int:
-    """The first day of the UTC month, in days since 1970-01-01."""
-    moment = datetime.fromtimestamp(instant_ms // 1000, tz=UTC)
-    return instant_ms // DAY_MS - (moment.day - 1)
 
 
 def dead_letter_row(
@@ -54,7 +47,7 @@ def dead_letter_row(
         topic=said["dlq_topic"],
         partition=number["dlq_partition"] or 0,
         offset=number["dlq_offset"] or 0,
-        month=month_of(record_time),
+        born=record_time // DAY_MS,
         record_time=record_time,
         first_seen_at=min(number["dlq_first_seen"] or 0, _LATEST_MS),
         reason=said["dlq_reason"],

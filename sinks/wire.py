@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from schemas.columns import clickhouse_type
-from schemas.tables import TABLES, Table
+from schemas.tables import TABLES, Table, month_of
 
 INT64_MAX: Final = 2**63 - 1
 # DateTime64(3) ends with the year 2299; Date is 16 bits.
@@ -71,7 +71,7 @@ class WireTable:
                     " it was written by a newer Shopmeter; upgrade the sink"
                 )
             wire = self._encode(row)
-        return Checked(self._key(row), row.month, row.version, wire)
+        return Checked(self._key(row), month_of(row.born), row.version, wire)
 
     def _named(self, error: Exception) -> str:
         """msgspec knows the field's position, a reader of the message its name."""

@@ -85,7 +85,7 @@ class Desk:
                 for record in records
             ]
             for place in places:
-                row = InterventionRow(kind.value, *place, month=now_ms // _DAY_MS, done_at=now_ms, version=1)
+                row = InterventionRow(kind.value, *place, born=now_ms // _DAY_MS, done_at=now_ms, version=1)
                 key = f"{kind}|{place}".encode()
                 sent.append(
                     await self._producer.send(self._topic, _encode(row), key=key, partition=place.partition)

@@ -5,7 +5,7 @@ CREATE TABLE IF NOT EXISTS sessions (
     `store_id` LowCardinality(String),
     `person` String COMMENT 'c:<customer_id> or a:<anonymous_id>',
     `session_key` String COMMENT 's:<session_id>, or g:<channel>:<start in ms> for one made from an idle gap',
-    `month` Date,
+    `born` Date,
     `channel` LowCardinality(String) COMMENT 'of the earliest member event',
     `device` LowCardinality(String) COMMENT 'of the earliest member event that has one',
     `country` LowCardinality(String),
@@ -48,8 +48,9 @@ CREATE TABLE IF NOT EXISTS sessions (
     `is_deleted` UInt8
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
-PARTITION BY month
-ORDER BY (store_id, person, session_key)
+PARTITION BY toStartOfMonth(born)
+ORDER BY (store_id, born, person, session_key)
+SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'A session of a person: when, where, what was done in it. Counts are of member events (decisions H30 to H42).';
 
 CREATE TABLE IF NOT EXISTS exposures (
@@ -57,7 +58,7 @@ CREATE TABLE IF NOT EXISTS exposures (
     `person` String,
     `session_key` String,
     `widget_id` LowCardinality(String),
-    `month` Date,
+    `born` Date,
     `channel` LowCardinality(String) COMMENT 'of the session',
     `started_at` DateTime64(3, 'UTC') COMMENT 'of the session',
     `store_date` Date COMMENT 'of the session\'s start',
@@ -74,14 +75,15 @@ CREATE TABLE IF NOT EXISTS exposures (
     `is_deleted` UInt8
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
-PARTITION BY month
-ORDER BY (store_id, person, session_key, widget_id)
+PARTITION BY toStartOfMonth(born)
+ORDER BY (store_id, born, person, session_key, widget_id)
+SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'What a session saw of one widget, and whether it led to a detail view and to an order.';
 
 CREATE TABLE IF NOT EXISTS orders (
     `store_id` LowCardinality(String),
     `order_id` String,
-    `month` Date,
+    `born` Date,
     `person` String COMMENT 'of the earliest capture, like channel, session and captured_at (H50)',
     `channel` LowCardinality(String),
     `session_key` String COMMENT 'empty: no session',
@@ -121,15 +123,16 @@ CREATE TABLE IF NOT EXISTS orders (
     `is_deleted` UInt8
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
-PARTITION BY month
-ORDER BY (store_id, order_id)
+PARTITION BY toStartOfMonth(born)
+ORDER BY (store_id, born, order_id)
+SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'An order with its lines, the credit of each line, its cancel and its refunds: never half an order.';
 
 CREATE TABLE IF NOT EXISTS journeys (
     `store_id` LowCardinality(String),
     `execution_id` String,
     `partition` UInt16,
-    `month` Date,
+    `born` Date,
     `started_at` DateTime64(3, 'UTC') COMMENT 'the earliest `started`, like the five after it; 0 if none came here',
     `start_event_id` String,
     `start_date` Date COMMENT 'of started_at, in the store\'s zone',
@@ -149,8 +152,9 @@ CREATE TABLE IF NOT EXISTS journeys (
     `is_deleted` UInt8
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
-PARTITION BY month
+PARTITION BY toStartOfMonth(born)
 ORDER BY (store_id, execution_id, partition)
+SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'An execution of a journey as one Kafka partition saw it: its events may come under different keys.';
 
 CREATE TABLE IF NOT EXISTS notifications (
@@ -158,7 +162,7 @@ CREATE TABLE IF NOT EXISTS notifications (
     `communication_id` String,
     `person` String COMMENT 'c:<customer_id> or a:<anonymous_id>',
     `event_id` String,
-    `month` Date,
+    `born` Date,
     `sent_at` DateTime64(3, 'UTC'),
     `store_date` Date COMMENT 'of sent_at, in the store\'s zone',
     `channel` LowCardinality(String),
@@ -169,8 +173,9 @@ CREATE TABLE IF NOT EXISTS notifications (
     `is_deleted` UInt8
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
-PARTITION BY month
+PARTITION BY toStartOfMonth(born)
 ORDER BY (store_id, communication_id, person, event_id)
+SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'One sending of a communication to a person; which of several is the communication\'s is decided at reading (H90).';
 
 CREATE TABLE IF NOT EXISTS definitions (
@@ -178,15 +183,16 @@ CREATE TABLE IF NOT EXISTS definitions (
     `kind` LowCardinality(String) COMMENT 'experience, ab_test, journey, goal or product',
     `id` String,
     `effective_at` DateTime64(3, 'UTC'),
-    `month` Date COMMENT 'always the same: they are few, and may take effect in any year',
+    `born` Date COMMENT 'always the same: they are few, and may take effect in any year',
     `status` LowCardinality(String) COMMENT 'active, running, paused or ended; empty where none was given',
     `name` String COMMENT 'empty where none was given',
     `version` UInt64,
     `is_deleted` UInt8
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
-PARTITION BY month
+PARTITION BY toStartOfMonth(born)
 ORDER BY (store_id, kind, id, effective_at)
+SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'Name and status of one thing from `effective_at` on, until the next row of the same thing (H93).';
 
 CREATE TABLE IF NOT EXISTS counters (
@@ -195,23 +201,24 @@ CREATE TABLE IF NOT EXISTS counters (
     `window_start` DateTime64(3, 'UTC'),
     `channel` LowCardinality(String),
     `partition` UInt16,
-    `month` Date,
+    `born` Date,
     `measures` Array(LowCardinality(String)) COMMENT 'ascending; see schemas.measures',
     `values` Array(UInt64),
     `version` UInt64,
     `is_deleted` UInt8
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
-PARTITION BY month
+PARTITION BY toStartOfMonth(born)
 ORDER BY (store_id, window_seconds, window_start, channel, partition)
 TTL toDateTime(window_start) + INTERVAL 3 DAY DELETE WHERE window_seconds = 60
+SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'Accepted events of a tumbling window by measure; partial for one Kafka partition, so views sum partitions.';
 
 CREATE TABLE IF NOT EXISTS ledger (
     `topic` LowCardinality(String) COMMENT 'short name',
     `partition` UInt16,
     `hour` DateTime64(3, 'UTC'),
-    `month` Date,
+    `born` Date,
     `read` UInt64,
     `accepted` UInt64,
     `duplicate` UInt64,
@@ -225,13 +232,14 @@ CREATE TABLE IF NOT EXISTS ledger (
     `is_deleted` UInt8
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
-PARTITION BY month
+PARTITION BY toStartOfMonth(born)
 ORDER BY (topic, partition, hour)
+SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'What became of the records of a topic, partition and hour (of the record\'s timestamp). read = sum of the rest.';
 
 CREATE TABLE IF NOT EXISTS watermarks (
     `partition` UInt16,
-    `month` Date COMMENT 'always the same: one row a partition',
+    `born` Date COMMENT 'always the same: one row a partition',
     `watermark` DateTime64(3, 'UTC'),
     `idle` UInt8 COMMENT 'all its topics are at their end: it holds nobody back',
     `record_time` DateTime64(3, 'UTC') COMMENT 'the largest record timestamp taken',
@@ -239,8 +247,9 @@ CREATE TABLE IF NOT EXISTS watermarks (
     `is_deleted` UInt8
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
-PARTITION BY month
+PARTITION BY toStartOfMonth(born)
 ORDER BY (partition)
+SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'How far a partition is. Written last in each epoch, so that it never promises what is not yet visible.';
 
 CREATE TABLE IF NOT EXISTS interventions (
@@ -248,21 +257,22 @@ CREATE TABLE IF NOT EXISTS interventions (
     `topic` LowCardinality(String) COMMENT 'short name; with partition and offset: where the record was read, or was to be',
     `partition` UInt16,
     `offset` UInt64,
-    `month` Date,
+    `born` Date,
     `done_at` DateTime64(3, 'UTC'),
     `version` UInt64,
     `is_deleted` UInt8
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
-PARTITION BY month
+PARTITION BY toStartOfMonth(born)
 ORDER BY (kind, topic, partition, offset)
+SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'What a person did by hand to one record: set it aside before it was processed, or replayed its dead letter.';
 
 CREATE TABLE IF NOT EXISTS dead_letters (
     `topic` LowCardinality(String) COMMENT 'short name of where it was read',
     `partition` UInt16,
     `offset` UInt64,
-    `month` Date,
+    `born` Date,
     `record_time` DateTime64(3, 'UTC'),
     `first_seen_at` DateTime64(3, 'UTC') COMMENT 'wall clock of the worker',
     `reason` LowCardinality(String),
@@ -276,6 +286,7 @@ CREATE TABLE IF NOT EXISTS dead_letters (
     `is_deleted` UInt8
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
-PARTITION BY month
+PARTITION BY toStartOfMonth(born)
 ORDER BY (topic, partition, offset)
+SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'A record that could not be processed, byte for byte, with its origin and the reason.';

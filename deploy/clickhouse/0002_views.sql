@@ -1,5 +1,5 @@
 -- The rows as they stand, one view a kind of thing. Every view reads its table with FINAL, so each answer is exact, whatever
--- was inserted twice. A row never leaves its month, so months need not be merged with each other.
+-- was inserted twice. A row never leaves the day it was born, so months need not be merged with each other.
 -- Money: `x` is in major units of `currency` (40.00), `x_minor` in minor units (4000), `exponent` the digits between.
 
 CREATE OR REPLACE VIEW data_as_of (

@@ -1156,7 +1156,7 @@ FROM
                     store_id, arrayJoin([('active_experiences', experience), ('running_ab_tests', test)]) AS seen
                 FROM sessions FINAL
                 ARRAY JOIN experience_id AS experience, test_id AS test, experience_first_at AS first_seen, experience_last_at AS last_seen
-                WHERE 1 AND month >= toStartOfMonth(toDate((SELECT data_as_of FROM data_as_of)) - 62) AND ((first_seen > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND first_seen < (SELECT data_as_of FROM data_as_of)) OR (last_seen > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND last_seen < (SELECT data_as_of FROM data_as_of)))
+                WHERE 1 AND born >= toDate((SELECT data_as_of FROM data_as_of)) - 62 AND ((first_seen > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND first_seen < (SELECT data_as_of FROM data_as_of)) OR (last_seen > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND last_seen < (SELECT data_as_of FROM data_as_of)))
                 UNION ALL
                 SELECT store_id, ('active_journeys', if(journey_id != '', journey_id, first_journey_id))
                 FROM journeys FINAL

@@ -237,7 +237,7 @@ def assisted_query(
         "channel": channel or "",
         "window": window_ms,
         "first_day": first_day,
-        "sent_month": (first_day - timedelta(days=RESENT_DAYS)).replace(day=1),
+        "sent_born": first_day - timedelta(days=RESENT_DAYS),
         # A day to spare for the zone's offset: what matters is that nothing in a window is missed.
         "sent_from": (first_day - _EPOCH).days * _DAY_MS - _DAY_MS - window_ms,
         "until": months[-1].as_of,
@@ -286,7 +286,7 @@ def assisted_query(
 
 
 _SENT_MS: Final = "toUnixTimestamp64Milli(sent_at)"
-_OURS: Final = "store_id = {store:String} AND month >= {sent_month:Date}"
+_OURS: Final = "store_id = {store:String} AND born >= {sent_born:Date}"
 # Nearly all communications are sent once, so only the others are worth grouping: a hash that two of them share puts
 # them among the others, which costs a little time and changes nothing.
 _AGAIN: Final = (

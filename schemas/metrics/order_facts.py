@@ -118,7 +118,7 @@ _TAKEN_BACK: Final = (
     "adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount,"
     " adjustment_lines AS back_lines"
 )
-# A refund comes at any age of its order, so the order's month says nothing about it: all months up to the period's.
+# A refund comes at any age of its order, so all orders up to the period's end are read.
 _BACK_SCOPE: Final = "$whole AND captured_at < $cut AND notEmpty(adjustment)"
 
 

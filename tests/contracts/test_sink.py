@@ -169,8 +169,8 @@ async def test_a_deleted_row_is_hidden_until_a_higher_version_brings_it_back(sto
 
 
 async def test_months_are_batches_of_their_own(stored: Stored) -> None:
-    await stored.put(session("c:a"), session("c:b", month=FEBRUARY))
-    assert [row.month for row in stored.rows("sessions")] == [JANUARY, FEBRUARY]
+    await stored.put(session("c:a"), session("c:b", born=FEBRUARY))
+    assert [row.born for row in stored.rows("sessions")] == [JANUARY, FEBRUARY]
 
 
 async def test_an_empty_batch_is_nothing(stored: Stored) -> None:

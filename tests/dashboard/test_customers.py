@@ -39,13 +39,12 @@ def bought(order_id: str, person: str, at: str, total: int = 1000, **fields: Any
     """An order of one line, without shipping unless `extra` says so."""
     instant = ms(at)
     day = days(instant)
-    month = date.fromordinal(day + date(1970, 1, 1).toordinal()).replace(day=1)
     extra = fields.get("extra", 0)
     defaults: dict[str, Any] = {
         "person": person,
         "captured_at": instant,
         "store_date": day,
-        "month": month.toordinal() - date(1970, 1, 1).toordinal(),
+        "born": day,
     }
     return order(order_id, ("p1", 1, total - extra, "none", ""), **{**defaults, **fields})
 

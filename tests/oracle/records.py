@@ -132,7 +132,7 @@ def counter_row(key: RowKey, counted: Mapping[str, int]) -> CounterRow:
         window_start=int(start),
         channel=str(channel),
         partition=int(partition),
-        month=0,
+        born=0,
         measures=list(counted),
         values=list(counted.values()),
     )

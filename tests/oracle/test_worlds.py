@@ -133,7 +133,7 @@ def test_differences_are_named() -> None:
     left, right = (recompute(world.records, world.stores).rows for _ in range(2))
     assert compare(left, right) == []
     key, row = next(iter(right["orders"].items()))
-    right["orders"][key] = msgspec.structs.replace(row, total=row.total + 1, version=9, month=3)
+    right["orders"][key] = msgspec.structs.replace(row, total=row.total + 1, version=9, born=3)
     (difference,) = compare(left, right)
     assert str(difference) == f"orders {key}: total is {row.total} on the left, {row.total + 1} on the right"
     del right["orders"][key]
@@ -158,6 +158,6 @@ def test_folding_takes_the_highest_version_and_sums_partitions() -> None:
             else:
                 old = msgspec.structs.replace(row, store_date=1, version=1)
                 gone = msgspec.structs.replace(row, person="a:nobody", version=8, is_deleted=1)
-                written += [(table, msgspec.structs.replace(row, month=600, version=2)), (table, old)]
+                written += [(table, msgspec.structs.replace(row, born=600, version=2)), (table, old)]
                 written += [(table, gone)] if table != "orders" else []
     assert compare(fold_rows(written), rows) == []

@@ -63,8 +63,8 @@ def table(driver: PipelineDriver, name: str) -> dict[tuple[Any, ...], dict[str, 
     for row in driver.written(name):
         place = tuple(getattr(row, column) for column in key)
         if place not in latest or row.version >= latest[place].version:
-            # Two rows of one key in two months would both be seen: ClickHouse replaces within a partition.
-            assert place not in latest or latest[place].month == row.month
+            # Two rows of one key of two days would both be seen: ClickHouse replaces within a partition.
+            assert place not in latest or latest[place].born == row.born
             latest[place] = row
     return {
         place: {n: v for n, v in msgspec.structs.asdict(row).items() if n not in BOOKKEEPING}

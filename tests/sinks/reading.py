@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from schemas.tables import TABLES
+from schemas.tables import TABLES, month_of
 from sinks.base import Batch
 from sinks.clickhouse import Address, ClickHouseSink
 from tests.sinks.making import encode
@@ -18,7 +18,7 @@ def batches_of(*rows: Struct) -> list[Batch]:
     """Batches as the sink makes them, one a table and month."""
     groups: dict[tuple[str, int], list[bytes]] = defaultdict(list)
     for row in rows:
-        groups[TABLE_OF[type(row)], row.month].append(encode(row))  # type: ignore[attr-defined]
+        groups[TABLE_OF[type(row)], month_of(row.born)].append(encode(row))  # type: ignore[attr-defined]
     return [Batch(table, month, wires) for (table, month), wires in groups.items()]
 
 

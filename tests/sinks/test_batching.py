@@ -17,7 +17,7 @@ def at_offset(offset: int) -> Origin:
 def test_rows_are_grouped_by_table_and_month() -> None:
     held = buffer()
     held.add("sessions", encode(session("c:a")), at_offset(1))
-    held.add("sessions", encode(session("c:b", month=FEBRUARY)), at_offset(2))
+    held.add("sessions", encode(session("c:b", born=FEBRUARY)), at_offset(2))
     held.add("orders", encode(order("o1", ("p", 1, 1, "none", ""))), at_offset(3))
     held.add("sessions", encode(session("c:c")), at_offset(4))
     batches = {(batch.table, batch.month): origins for batch, origins in held.take()}

@@ -183,7 +183,7 @@ async def test_buckets_add_up(warehouse: Warehouse) -> None:
         names = ("read", "accepted", "duplicate", "test_traffic", "dead_letter", "too_late", "forwarded")
         counts = dict(zip(names, numbers, strict=True))
         return LedgerRow(
-            topic="order", partition=partition, hour=at(1), month=JANUARY, reasons=[], reason_counts=[],
+            topic="order", partition=partition, hour=at(1), born=JANUARY, reasons=[], reason_counts=[],
             version=version, **counts,
         )  # fmt: skip
 
@@ -210,9 +210,9 @@ async def test_dead_letters_are_shown_once_and_byte_for_byte(warehouse: Warehous
 async def test_reads_are_exact_before_and_after_merges(warehouse: Warehouse) -> None:
     for version in range(1, 6):
         await warehouse.fill(
-            session(clicks=version, version=version), session("c:b", month=FEBRUARY, version=version)
+            session(clicks=version, version=version), session("c:b", born=FEBRUARY, version=version)
         )
-    await warehouse.fill(session("c:b", month=FEBRUARY, version=9, is_deleted=1))
+    await warehouse.fill(session("c:b", born=FEBRUARY, version=9, is_deleted=1))
     query = "SELECT person, clicks FROM session"
     assert warehouse.rows(query) == [("c:ann", 5)]
     warehouse.client.command("OPTIMIZE TABLE sessions FINAL")

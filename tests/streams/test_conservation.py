@@ -96,13 +96,13 @@ class Server:
         names = ", ".join(counts)
         values = ", ".join(map(str, counts.values()))
         self.client.command(
-            f"INSERT INTO ledger (topic, partition, hour, month, version, {names})"
+            f"INSERT INTO ledger (topic, partition, hour, born, version, {names})"
             f" VALUES ('{topic}', 3, toDateTime64(1767225600, 3, 'UTC'), '2026-01-01', {version}, {values})"
         )
 
     def letter(self, offset: int, *, deleted: int = 0) -> None:
         self.client.command(
-            "INSERT INTO dead_letters (topic, partition, offset, month, reason, version, is_deleted)"
+            "INSERT INTO dead_letters (topic, partition, offset, born, reason, version, is_deleted)"
             f" VALUES ('click', 3, {offset}, '2026-01-01', 'wrong_type', {1 + deleted}, {deleted})"
         )
 
