@@ -1,6 +1,6 @@
 """Records that can't be counted: each kept as it came, and all of them watched by the circuit breaker."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -8,13 +8,17 @@ from msgspec import Struct
 
 from processors.breaker import Breaker
 from processors.counters import DEAD_LETTER, REASON_INDEX, TOO_LATE
-from schemas.epoch import Outgoing, SourceRecord
+from schemas.epoch import Headers, Outgoing, SourceRecord
 from schemas.reasons import Reason
 from schemas.topics import MAX_EVENT_BYTES
 
 Skips = Mapping[tuple[str, int], frozenset[int]]
 """(short topic, partition) -> offsets of records to set aside by hand."""
 
+CUT: Final = "dlq_cut"
+# Three such parts, and the headers of ours, fit a record; a record of the contract is far below.
+_CUT_BYTES: Final = 1_048_576
+_LARGEST_WHOLE: Final = 3 * _CUT_BYTES
 _LONGEST_STORE_ID: Final = 64
 
 
@@ -28,7 +32,11 @@ _claim: Final = msgspec.json.Decoder(_Claim)
 def dead_letter(
     topic: str, partition: int, record: SourceRecord, reason: Reason, field: str, store_id: str, now_ms: int
 ) -> Outgoing:
-    """The record byte for byte, with reason and origin in headers before its own."""
+    """The record byte for byte, with reason and origin in headers before its own.
+
+    Of one that no record of ours could hold (it came compressed) the beginning, with its size in the header `dlq_cut`.
+    """
+    key, value, own = _fitting(record)
     headers = (
         ("dlq_reason", reason.value.encode()),
         ("dlq_field", field.encode()),
@@ -37,10 +45,27 @@ def dead_letter(
         ("dlq_offset", b"%d" % record.offset),
         ("dlq_first_seen", b"%d" % now_ms),
         ("dlq_store", store_id.encode()),
-        *record.headers,
+        *own,
     )
     timestamp = record.timestamp if record.timestamp >= 0 else None
-    return Outgoing("dead-letter", record.key, record.value, timestamp, headers)
+    return Outgoing("dead-letter", key, value, timestamp, headers)
+
+
+def _fitting(record: SourceRecord) -> tuple[bytes | None, bytes | None, Headers]:
+    """Key, value and headers of a record, cut where a dead letter could not be sent: that would end every worker."""
+    key, value, headers = record.key, record.value, record.headers
+    size = headers_size(headers) + len(key or b"") + len(value or b"")
+    if size <= _LARGEST_WHOLE:
+        return key, value, tuple(headers)
+    if headers_size(headers) > _CUT_BYTES:
+        headers = ()
+    cut = (CUT, b"%d" % size)
+    return key and key[:_CUT_BYTES], value and value[:_CUT_BYTES], (*headers, cut)
+
+
+def headers_size(headers: Sequence[tuple[str, bytes | None]]) -> int:
+    """Bytes of names and values, and what each costs on the wire at most."""
+    return sum(4 * len(name) + len(value or b"") + 10 for name, value in headers)
 
 
 def claimed_store(record: SourceRecord) -> str:

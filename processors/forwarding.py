@@ -13,9 +13,10 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec import Struct
 
+from processors.dead_letters import headers_size
 from processors.progress import FROM
 from schemas.epoch import NEVER, Outgoing, SourceRecord, StateReader, Stored
-from schemas.topics import FORWARDED
+from schemas.topics import FORWARDED, MAX_EVENT_BYTES
 
 KIND: Final = "fwd_kind"
 TOPIC: Final = "fwd_topic"
@@ -64,8 +65,12 @@ class Known(Struct, array_like=True, gc=False):
 def forward_event(topic: str, record: SourceRecord, partition: int) -> Outgoing:
     """Send a record of a source topic on to its partition, as it is, under its first timestamp."""
     timestamp = record.timestamp if record.timestamp >= 0 else None
-    headers = ((KIND, Kind.EVENT.encode()), (TOPIC, topic.encode()), *record.headers)
-    return Outgoing(FORWARDED, record.key, record.value, timestamp, headers, partition)
+    key, own = record.key, record.headers
+    if headers_size(own) + len(key or b"") > MAX_EVENT_BYTES:
+        # They came compressed. Nobody reads them on the way, and a record too large to send would end every worker.
+        key, own = None, ()
+    headers = ((KIND, Kind.EVENT.encode()), (TOPIC, topic.encode()), *own)
+    return Outgoing(FORWARDED, key, record.value, timestamp, headers, partition)
 
 
 def read_headers(headers: Sequence[tuple[str, bytes]]) -> Forwarded:

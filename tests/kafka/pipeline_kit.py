@@ -214,7 +214,7 @@ def write_stores(directory: Path, stores: Mapping[str, Store]) -> Path:
         lines.append(f'[stores."{store_id}"]')
         for name, value in msgspec.to_builtins(store).items():
             if isinstance(value, dict):
-                value = "{" + ", ".join(f'"{key}" = {item}' for key, item in value.items()) + "}"
+                value = "{" + ", ".join(f'"{key}" = {json.dumps(item)}' for key, item in value.items()) + "}"
                 lines.append(f"{name} = {value}")
             else:
                 lines.append(f"{name} = {json.dumps(value)}")

@@ -5,10 +5,12 @@ import json
 import pytest
 
 from processors.breaker import Bounds, Breaker, BreakerTripped
-from processors.dead_letters import Skips, claimed_store
+from processors.dead_letters import CUT, Skips, claimed_store
+from processors.forwarding import forward_event
 from processors.pipeline import Pipeline, make_factory
 from schemas.epoch import Record
 from schemas.stores import Store
+from schemas.topics import MAX_RECORD_BYTES
 from streams.engine.state.memory import MemoryStore
 
 NOW = 1_767_262_860_000
@@ -94,3 +96,27 @@ def test_what_is_too_late_or_set_aside_does_not_count_against_a_deploy() -> None
     made = pipeline(breaker=Breaker(Bounds(run_records=5)), skips=skips)
     made.process("click", [click(n, "acme" if n % 2 else "tokyo") for n in range(100)])
     assert made.counts() == {("click", "dead_letter", "skipped"): 100}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Record(0, NOW, b"k", b"{" + bytes(9_000_000), (("trace", b"1"),)),
+        Record(0, NOW, bytes(9_000_000), b"{", (("trace", b"1"),)),
+        Record(0, NOW, b"k", b"{", tuple(("h" * 1_000, bytes(1_000)) for _ in range(9_000))),
+        Record(0, NOW, bytes(9_000_000), bytes(9_000_000), (("trace", bytes(9_000_000)),)),
+    ],
+)
+def test_what_no_record_could_hold_is_cut_with_its_size_told(record: Record) -> None:
+    made = pipeline()
+    made.process("click", [record])
+    epoch = made.flush()
+    assert epoch is not None
+    (letter,) = [sent for sent in epoch.outgoing if sent.topic == "dead-letter"]
+    size = sum(len(name.encode()) + len(value) for name, value in letter.headers)
+    assert size + len(letter.key or b"") + len(letter.value or b"") < MAX_RECORD_BYTES - 100_000
+    assert int(dict(letter.headers)[CUT]) >= 9_000_000
+    assert (record.value or b"").startswith(letter.value or b"x")
+    forwarded = forward_event("click", record._replace(value=b"{}"), 0)
+    rest = sum(len(name.encode()) + len(value) for name, value in forwarded.headers)
+    assert rest + len(forwarded.key or b"") < MAX_RECORD_BYTES / 4
