@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, Final
 
-from schemas.stores import Store
+from schemas.stores import Rfm, Store
 from tests.oracle.bodies import EXPONENTS, choose_body
 from tests.oracle.chooser import Chooser
 from tests.oracle.flavours import (
@@ -29,6 +29,10 @@ from tests.oracle.flavours import (
     Kinds,
     People,
 )
+
+QUINTILES: Final = Rfm()
+# Thresholds that these small customers reach.
+FIXED: Final = Rfm(method="fixed", r_days=(3, 10, 40, 90), f=(2, 3, 4, 5), m=(1, 100, 300, 1000))
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,8 @@ def choose_setting(
             channel_session_timeout_ms={"whatsapp": chooser.pick((2 * HOUR_MS, CLUSTER_MS))},
             attribution_window_ms=chooser.pick((7 * DAY_MS, 7 * DAY_MS, DAY_MS)),
             tax_in_lines=chooser.chance(4),
+            base_period_days=chooser.pick((365, 365, 60)),
+            rfm=chooser.pick((QUINTILES, QUINTILES, FIXED)),
         )
     kinds = chooser.pick(METRIC_FLAVOURS if metrics else FLAVOURS)
     people = chooser.pick(ACQUAINTANCES if identity and chooser.chance(2) else STRANGERS)
@@ -140,7 +146,9 @@ def _happening(
         )
     if chooser.chance(4):
         value["context"] = {"device": chooser.pick(("phone", "desk")), "country": chooser.pick(("ES", "JP"))}
-    value.update(choose_body(chooser, topic, kind, products, "-".join(person.values())))
+    # A communication is sent again within weeks, not after months: then it is another one.
+    to = f"{'-'.join(person.values())}-{(at - setting.base) // (50 * DAY_MS)}"
+    value.update(choose_body(chooser, topic, kind, products, to))
     timestamp_ms = at + chooser.pick((0, 5, MINUTE_MS, LIVE_MS, LIVE_MS + 1, -10 * MINUTE_MS))
     occurred_at = at
     if chooser.chance(5):

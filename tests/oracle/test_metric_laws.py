@@ -64,7 +64,7 @@ def number(cells: Cells, metric: str, currency: str = "") -> int | Fraction:
 @pytest.mark.parametrize("seed", range(40))
 def test_parts_make_the_whole(seed: int) -> None:
     for facts, span, as_of, cells in reports(seed):
-        for (_, currency), paid in of(cells, "line_paid").items():
+        for (_, currency), paid in of(cells, "line_paid:all").items():
             parts = [f"recommendation_{credit}_revenue" for credit in ("direct", "assisted")]
             both = sum(number(cells, part, currency) for part in parts)
             assert both + number(cells, "unattributed_revenue", currency) == paid

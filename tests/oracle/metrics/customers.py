@@ -1,7 +1,5 @@
 """The customer base: M43 to M50 (part I). Receipts are judged as they stood at an instant, never with later news."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, time, timedelta
 from fractions import Fraction
 
@@ -16,53 +14,12 @@ from tests.oracle.calendar import (
 )
 from tests.oracle.metrics.cells import Cell, Cells, Scope, add, percent
 from tests.oracle.metrics.facts import Purchase
+from tests.oracle.metrics.receipts import base, of_customers, receipts
+from tests.oracle.metrics.segments import scores_of
 from tests.oracle.model import Event
 
-BASE_DAYS = 365  # H111
 GROUPS = ((0, 1), (1, 3), (3, 7), (7, 11), (11, 12))  # months, half-open (M43)
 SNAPSHOT_HOURS = (0, 6, 12, 18)
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """An order of a customer that stood at an instant. `total`: less what was refunded until then (H114)."""
-
-    purchase: Purchase
-    day: date
-    total: int
-
-
-def receipts(scope: Scope, until: int) -> list[Receipt]:
-    """Receipts of the channel captured before `until`, judged as of `until` (H113, H122)."""
-    found = []
-    for purchase in scope.facts.purchases:
-        if not (purchase.person.startswith("c:") and purchase.at < until and scope.speaks(purchase.channel)):
-            continue
-        steps = [(index, step) for index, step in enumerate(purchase.adjustments) if step.event.at < until]
-        if any(step.event.type == "canceled" for _, step in steps):
-            continue
-        paid = sum(line.paid for line in purchase.lines)
-        taken = sum(line.taken[index] for line in purchase.lines for index, _ in steps)
-        if paid and taken == paid:
-            continue  # fully returned; an order that cost nothing is a receipt all the same
-        refunded = sum(step.amount for _, step in steps)
-        day = date_of(purchase.at, scope.store.zone)
-        found.append(Receipt(purchase, day, purchase.total - refunded))
-    return found
-
-
-def of_customers(found: Iterable[Receipt]) -> dict[str, list[Receipt]]:
-    """Person -> receipts."""
-    customers: dict[str, list[Receipt]] = {}
-    for receipt in found:
-        customers.setdefault(receipt.purchase.person, []).append(receipt)
-    return customers
-
-
-def base(found: Iterable[Receipt], last: date) -> dict[str, list[Receipt]]:
-    """Customers with their receipts of the 365 store dates that end with `last` (H111)."""
-    first = last - timedelta(days=BASE_DAYS - 1)
-    return of_customers(receipt for receipt in found if first <= receipt.day <= last)
 
 
 def snapshot_instant(as_of: int, zone: str) -> int:
@@ -74,16 +31,16 @@ def snapshot_instant(as_of: int, zone: str) -> int:
 
 
 def customer_base(scope: Scope) -> Cells:
-    """M43 to M45 at the snapshot instant, whatever the period. M43 by whole months and by groups of them."""
+    """M43 to M45 at the snapshot instant, whatever the period. M43 by groups of months, or `by` single ones."""
     cells: Cells = {}
-    if scope.by is not None:
+    if scope.by not in (None, "recency_months"):
         return cells
     until = snapshot_instant(scope.as_of, scope.store.zone)
     today = date_of(until, scope.store.zone)
-    customers = base(receipts(scope, until), today)
+    customers = base(scope, receipts(scope, until), today)
     ages = [months_between(max(receipt.day for receipt in own), today) for own in customers.values()]
-    for month in range(12):
-        cells[Cell("customers_by_recency", str(month))] = ages.count(month)
+    if scope.by is not None:
+        return {Cell("customers_by_recency", str(month)): ages.count(month) for month in range(12)}
     for low, high in GROUPS:
         cells[Cell("customers_by_recency", f"{low}-{high}")] = sum(low <= age < high for age in ages)
     once = [own for own in customers.values() if len(own) == 1]
@@ -110,14 +67,17 @@ def monthly(scope: Scope, first: date, last: date) -> Cells:
     M49 and M50 told apart by `notification_channel` or `journey_id`: the value is `2026-01|email`.
     """
     cells: Cells = {}
-    months = sorted({month_start(day) for day in dates(first, last)})
-    for month in months:
+    for month in sorted({month_start(day) for day in dates(first, last)}):
         end = instant(next_month(month), scope.store.zone)
         # H115: the running month as of the snapshot instant.
         until = min(end, snapshot_instant(scope.as_of, scope.store.zone))
-        cells |= _month(scope, month, until)
-        if scope.by is None and end <= scope.as_of:
-            cells |= _segments(scope, month, until)
+        found = _month(scope, month, until)
+        if scope.by is None:
+            found |= _segments(scope, month, until, is_over=end <= scope.as_of)
+        for cell in [] if end <= scope.as_of else list(found):
+            found[cell._replace(metric=f"{cell.metric}:provisional")] = 1
+            found[cell._replace(metric=f"{cell.metric}:matures_at")] = end
+        cells |= found
     return cells
 
 
@@ -134,7 +94,6 @@ def _month(scope: Scope, month: date, until: int) -> Cells:
         share = percent(len(repeating), len(customers))  # H120
         cells[Cell("repeat_purchase_share_of_base", name)] = share
         cells[Cell("assisted_receipts", name)] = cells[Cell("regular_receipts", name)] = 0
-        cells[Cell("repeat_purchase_share:provisional", name)] = int(until < _month_end(scope, month))
     for receipt in fresh:
         touch = touch_before(scope, receipt.purchase)
         if scope.by is None:
@@ -148,54 +107,25 @@ def _month(scope: Scope, month: date, until: int) -> Cells:
     return cells
 
 
-def _month_end(scope: Scope, month: date) -> int:
-    return instant(next_month(month), scope.store.zone)
-
-
 def touch_before(scope: Scope, purchase: Purchase) -> Event | None:
-    """The latest send to the same customer in the window before; ties: smallest communication_id (H121).
+    """The latest communication to the same customer in the window before; ties: smallest communication_id (H121).
 
-    Every send of a communication is one, also of one that was sent before.
+    A communication is dated by its earliest send (H90): sending it once more makes no touch.
     """
     sent = [
         event
-        for event in scope.facts.sends
+        for event in scope.facts.communications
         if event.person == purchase.person
         and 0 <= purchase.at - event.at <= scope.store.attribution_window_ms
     ]
-    return min(sent, key=lambda event: (-event.at, event.communication_id, event.event_id), default=None)
+    return min(sent, key=lambda event: (-event.at, event.communication_id), default=None)
 
 
-def _segments(scope: Scope, month: date, until: int) -> Cells:
-    """M46 and M47 of a finished month."""
-    scores = rfm(base(receipts(scope, until), last_of_month(month)), scope.store.currency)
-    name = f"{month:%Y-%m}"
-    return {
-        Cell("best_customers", name): sum(score == (5, 5, 5) for score in scores.values()),
-        Cell("lost_customers", name): sum(recency == 1 for recency, _, _ in scores.values()),
-    }
-
-
-def rfm(customers: dict[str, list[Receipt]], currency: str) -> dict[str, tuple[int, int, int]]:
-    """Customer -> (R, F, M), each 1 to 5 by quintiles (H117); money in the store's currency alone."""
-    recency = {person: max(receipt.day for receipt in own).toordinal() for person, own in customers.items()}
-    frequency = {person: len(own) for person, own in customers.items()}
-    money = {
-        person: sum(receipt.total for receipt in own if receipt.purchase.currency == currency)
-        for person, own in customers.items()
-    }
-    columns = [quintiles(column) for column in (recency, frequency, money)]
-    return {person: (columns[0][person], columns[1][person], columns[2][person]) for person in customers}
-
-
-def quintiles(values: dict[str, int]) -> dict[str, int]:
-    """Score = 1 + how many of the four cut points lie below the value; cut k is at position ceil(k * N / 5)."""
-    ascending = sorted(values.values())
-    cuts = cut_points(ascending)
-    return {person: 1 + sum(cut < value for cut in cuts) for person, value in values.items()}
-
-
-def cut_points(ascending: Sequence[int]) -> list[int]:
-    """The four cut points of ascending values; none if there are no values."""
-    count = len(ascending)
-    return [ascending[-(-rank * count // 5) - 1] for rank in range(1, 5)] if count else []
+def _segments(scope: Scope, month: date, until: int, *, is_over: bool) -> Cells:
+    """M46 and M47: known only once the month is over."""
+    name, last = f"{month:%Y-%m}", last_of_month(month)
+    best, lost = Cell("best_customers", name), Cell("lost_customers", name)
+    if not is_over:
+        return {best: None, lost: None}
+    scores = scores_of(base(scope, receipts(scope, until), last), last, scope.store).values()
+    return {best: list(scores).count((5, 5, 5)), lost: sum(recency == 1 for recency, _, _ in scores)}

@@ -59,7 +59,7 @@ def _gross(line: PaidLine, purchase: Purchase) -> list[str]:
     """The revenue columns that a line's paid amount goes into."""
     credit = line.credit.credit
     metrics = [
-        "line_paid",
+        "line_paid:all",  # no metric, but what the parts must add up to
         "unattributed_revenue" if credit == "none" else f"recommendation_{credit}_revenue",
     ]
     if purchase.has_interaction:

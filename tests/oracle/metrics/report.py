@@ -1,7 +1,7 @@
 """All metrics of a store for a period, the daily series, and the change against the previous period."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
 
@@ -18,7 +18,7 @@ from tests.oracle.periods import Period, Span
 
 PERIODIC: tuple[Callable[[Scope], Cells], ...] = (visits, sales, personalization, recommendations, journeys)
 STANDING: tuple[Callable[[Scope], Cells], ...] = (gauges, customer_base)
-RATIO_MARKS = ("_pct", "_rate", "_ctr", "_share", "_share_of_base")
+PERCENT_MARKS = ("_pct", "_rate", "_ctr", "_share", "_share_of_base")
 RATIOS = (
     *("average_conversion_per_user", "average_ticket", "items_per_order", "average_price_per_item"),
     "personalization_aov",
@@ -37,13 +37,27 @@ def report(
 
     A count or sum that is not there is 0, a ratio that is not there is None.
     """
-    if by == "channel":
-        return _by_channel(facts, span, as_of, channel)
     scope = Scope(facts, span.start, span.end, as_of, channel, by)
+    if by == "channel":
+        cells = measured(facts, span, as_of, channel=channel, by=by)
+        for name in _asked_channels(facts, channel):
+            alone = replace(scope, channel=name, by=None)
+            base = customer_base(alone) | monthly(alone, span.first, span.last)
+            cells |= {_below(cell, name): value for cell, value in base.items()}
+        return cells
     cells = of_scope(scope)
     for standing in STANDING:
         cells |= standing(scope)
     return cells | monthly(scope, span.first, span.last)
+
+
+def measured(
+    facts: StoreFacts, span: Span, as_of: int, *, channel: str | None = None, by: str | None = None
+) -> Cells:
+    """The metrics of a span that belong to a period: without gauges and the customer base."""
+    if by == "channel":
+        return _by_channel(facts, span, as_of, channel)
+    return of_scope(Scope(facts, span.start, span.end, as_of, channel, by))
 
 
 def of_scope(scope: Scope) -> Cells:
@@ -57,11 +71,19 @@ def of_scope(scope: Scope) -> Cells:
 def _by_channel(facts: StoreFacts, span: Span, as_of: int, channel: str | None) -> Cells:
     """Each channel as if it were asked for alone: its first-ever sessions are those of the channel (E17)."""
     cells: Cells = {}
-    for name in sorted(channels(facts)):
-        if channel in (None, name):
-            alone = of_scope(Scope(facts, span.start, span.end, as_of, name))
-            cells |= {Cell(cell.metric, name, cell.currency): value for cell, value in alone.items()}
+    for name in _asked_channels(facts, channel):
+        alone = of_scope(Scope(facts, span.start, span.end, as_of, name))
+        cells |= {_below(cell, name): value for cell, value in alone.items()}
     return cells
+
+
+def _asked_channels(facts: StoreFacts, channel: str | None) -> list[str]:
+    return [name for name in sorted(channels(facts)) if channel in (None, name)]
+
+
+def _below(cell: Cell, name: str) -> Cell:
+    """The cell with one more dimension's value."""
+    return cell._replace(value=f"{cell.value}|{name}" if cell.value else name)
 
 
 def channels(facts: StoreFacts) -> set[str]:
@@ -84,7 +106,7 @@ def daily(facts: StoreFacts, span: Span, as_of: int, *, channel: str | None = No
 
 @dataclass(frozen=True)
 class Change:
-    """A cell beside the previous period's. `pct` in percent, `pp` in percentage points, of ratios only (H104)."""
+    """A cell beside the previous period's. `pct` in percent, `pp` in points, of metrics in percent only (H104)."""
 
     current: Value
     previous: Value
@@ -100,10 +122,7 @@ def compare_periods(
     if period.current is None or period.previous is None:
         return {}
     current, previous = (
-        _by_channel(facts, span, as_of, channel)
-        if by == "channel"
-        else of_scope(Scope(facts, span.start, span.end, as_of, channel, by))
-        for span in (period.current, period.previous)
+        measured(facts, span, as_of, channel=channel, by=by) for span in (period.current, period.previous)
     )
     return {
         cell: change_of(cell, current, previous) for cell in {*current, *previous} if ":" not in cell.metric
@@ -120,7 +139,7 @@ def change_of(cell: Cell, current: Mapping[Cell, Value], previous: Mapping[Cell,
     if one is None or other is None:
         return Change(value, before, None, None, None)
     pct = Fraction(100 * (one - other)) / abs(Fraction(other)) if other else None
-    pp = one - other if is_ratio(cell.metric) else None
+    pp = one - other if cell.metric.endswith(PERCENT_MARKS) else None
     if one == other:
         state = "flat"
     elif other == 0:
@@ -138,7 +157,7 @@ def replace_metric(cell: Cell, metric: str) -> Cell:
 def is_ratio(metric: str) -> bool:
     """It divides: nothing there is None, not 0."""
     name = metric.split(":")[0]
-    return name.endswith(RATIO_MARKS) or name in RATIOS
+    return name.endswith(PERCENT_MARKS) or name in RATIOS
 
 
 def value_of(cell: Cell, cells: Mapping[Cell, Value]) -> Value:
