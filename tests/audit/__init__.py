@@ -1,0 +1,1 @@
+"""The product beside the oracle: random worlds through pipeline, engine and report, every value compared."""

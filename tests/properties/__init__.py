@@ -1,0 +1,1 @@
+"""The whole way from events to answers: pipeline, engine and report against the oracle and the golden cases."""
