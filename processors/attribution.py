@@ -85,14 +85,14 @@ def exposed_by(
 
     `session_key_of`: (session id, channel, time) -> key.
     """
+    impressions = history.impressions_of(product, low, high)
     # Of a producer's session one impression is as good as another; of a made one the time tells which.
-    found = {
-        (one.session_id, one.channel, 0, one.widget)
-        if one.session_id
-        else ("", one.channel, one.at, one.widget)
-        for one in history.impressions_of(product, low, high)
-    }
-    return {(session_key_of(session_id, channel, at), widget) for session_id, channel, at, widget in found}
+    named = {(one.session_id, one.widget) for one in impressions if one.session_id}
+    found = {(session_key_of(session_id, "", 0), widget) for session_id, widget in named}
+    for one in impressions:
+        if not one.session_id:
+            found.add((session_key_of("", one.channel, one.at), one.widget))
+    return found
 
 
 def assist_of(history: History, at: int, window: int) -> Assist | None:

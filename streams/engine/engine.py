@@ -153,11 +153,13 @@ class Engine:
 
     # --- epochs -----------------------------------------------------------------------------------------------
 
-    def tick(self) -> None:
+    async def tick(self) -> None:
         """The commit timer: begin an epoch for each partition that has something and none in flight."""
-        for number, partition in self._live.items():
-            if number not in self._in_flight and partition.is_due():
+        for number, partition in list(self._live.items()):
+            if self._live.get(number) is partition and number not in self._in_flight and partition.is_due():
                 self._begin_epoch(partition)
+                # Epochs in flight have a deadline: they must not wait until every other partition has made its own.
+                await asyncio.sleep(0)
         self.collector.between()
         now = time.monotonic()
         if now - self._gauges_at >= GAUGES_SECONDS:

@@ -29,6 +29,8 @@ class EngineOptions:
 
     epoch_interval_ms: int = 500
     epoch_max_bytes: int = 16 * 1_048_576
+    epoch_max_records: int = 4_000
+    """What an epoch has taken is applied at its end in one go: so many hold the event loop for a tenth of a second."""
     # Below the transaction timeout, so that we know of a failure before the broker aborts on its own.
     commit_timeout_ms: int = 8_000
     transaction_timeout_ms: int = 10_000

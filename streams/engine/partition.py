@@ -48,6 +48,7 @@ class Partition:
         self._options = options
         self._epoch_number = store.meta.number if store.meta else 0
         self._taken_ms = 0
+        self._records = 0
         self._sizes: dict[str, int] = {}
         self._first_chunk_at: float | None = None
         self._idle: frozenset[str] = frozenset()
@@ -63,6 +64,7 @@ class Partition:
             self._taken_ms = max(self._taken_ms, chunk.taken_ms)
             before = self.processor.topic_times().get(chunk.topic)
             self.processor.process(chunk.topic, chunk.records)
+            self._records += len(chunk.records)
             self._size_next(chunk, before)
             if self._first_chunk_at is None:
                 self._first_chunk_at = time.monotonic()
@@ -100,8 +102,9 @@ class Partition:
 
     @property
     def is_full(self) -> bool:
-        """The next epoch has reached the size bound."""
-        return self.processor.pending >= self._options.epoch_max_bytes
+        """The next epoch has reached a size bound."""
+        options = self._options
+        return self._records >= options.epoch_max_records or self.processor.pending >= options.epoch_max_bytes
 
     def is_due(self) -> bool:
         """Is there anything to flush: records, a topic that became idle, or just a while without a flush?"""
@@ -124,7 +127,7 @@ class Partition:
         epoch = self.processor.flush()
         self._idle = idle
         now = self._flushed_at = time.monotonic()
-        first_chunk_at, self._first_chunk_at = self._first_chunk_at, None
+        first_chunk_at, self._first_chunk_at, self._records = self._first_chunk_at, None, 0
         if epoch is None:
             self.progress_at = now
             return None

@@ -118,7 +118,7 @@ class ChunkConsumer(Consumer):  # type: ignore[misc]
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Faust's commit timer: let the engine begin an epoch for each partition that has none in flight."""
-        self.engine.tick()
+        await self.engine.tick()
         return True
 
     async def on_stop(self) -> None:

@@ -181,7 +181,7 @@ async def test_an_epoch_holds_exactly_what_was_processed_when_it_was_cut() -> No
     await bench.ready(0)
     bench.producers[0].gate = asyncio.Event()
     await bench.engine.take(bench.chunk(0, 2))
-    bench.engine.tick()
+    await bench.engine.tick()
     await bench.engine.take(bench.chunk(2, 1))
     # In flight: the processor sees its own writes through the store although nothing is committed.
     assert bench.processors[0].counts_ == {b"k": 3}
@@ -197,13 +197,13 @@ async def test_expired_keys_are_deleted_by_the_next_epoch_in_changelog_and_store
     await bench.ready(0)
     bench.processors[0].expires_day = 10
     await bench.engine.take(bench.chunk(0))
-    bench.engine.tick()
+    await bench.engine.tick()
     await until(lambda: bench.stores[0].meta is not None)
     assert bench.stores[0].get(b"k") == b"1"
     bench.processors[0].expire_before_day = 11
     other = [Record(1, 0, b"other", b"v")]
     await bench.engine.take(Chunk("cart", 0, 1, 2, other, bench.engine.wanted()[0]))
-    bench.engine.tick()
+    await bench.engine.tick()
     await until(lambda: bench.stores[0].get(b"other") is not None and not bench.stores[0].in_flight)
     assert bench.stores[0].get(b"k") is None
     changelog = [batch for topic, _, batch in bench.producers[0].sent if topic == "app-changelog"][-1]
@@ -217,7 +217,7 @@ async def test_a_commit_that_fails_ends_the_process_and_leaves_the_store_as_it_w
     bench.fail = step
     await bench.ready(0)
     await bench.engine.take(bench.chunk(0))
-    bench.engine.tick()
+    await bench.engine.tick()
     task = bench.engine._in_flight[0]
     with pytest.raises(ProcessEnded, match=f"epoch 1 was not committed.*{step} failed"):
         await task
@@ -307,3 +307,29 @@ async def test_an_epoch_lasts_longer_while_a_backlog_is_known() -> None:
         assert partition.is_due() is due
         partition.note_end("cart", End(5, now), now)
         assert partition.is_due()
+
+
+async def test_an_epoch_is_cut_when_it_has_taken_so_many_records() -> None:
+    bench = Bench(epoch_max_records=5)
+    await bench.ready(0)
+    await bench.engine.take(bench.chunk(0, 4))
+    assert 0 not in bench.engine._in_flight
+    await bench.engine.take(bench.chunk(4))
+    assert 0 in bench.engine._in_flight
+    await until(lambda: 0 not in bench.engine._in_flight)
+    assert bench.producers[0].offsets[TopicPartition("t.cart", 0)] == 5
+    await bench.engine.take(bench.chunk(5, 4))
+    assert 0 not in bench.engine._in_flight
+
+
+async def test_a_tick_lets_epochs_in_flight_go_on_between_two_partitions() -> None:
+    bench = Bench()
+    await bench.ready(0, 1)
+    for number in (0, 1):
+        await bench.engine.take(bench.chunk(0, partition=number))
+    ticking = asyncio.ensure_future(bench.engine.tick())
+    await until(lambda: 0 in bench.engine._in_flight)
+    assert 1 not in bench.engine._in_flight
+    await ticking
+    await until(lambda: not bench.engine._in_flight)
+    assert all(bench.producers[number].offsets for number in (0, 1))
