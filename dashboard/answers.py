@@ -9,6 +9,7 @@ from dashboard.asking import Report, Value
 from dashboard.dimensions import asked_dimensions, dimensions_of
 from dashboard.numbers import major, shown
 from dashboard.periods import Clock, Span
+from dashboard.series import Line, Series
 from schemas.metrics import METRICS, READINGS, SHOWN
 from schemas.metrics.model import Metric, Unit
 
@@ -23,6 +24,17 @@ def encoded(answer: object) -> bytes:
 def report_answer(found: Report) -> dict[str, Any]:
     """A report; see docs/openapi.json for every member."""
     clock = Clock(found.freshness.zone)
+    values = [value_answer(value, found.ask.by, clock) for value in found.values]
+    return {**_head(found, clock), "values": values}
+
+
+def series_answer(found: Series) -> dict[str, Any]:
+    """Daily lines, likewise."""
+    clock = Clock(found.freshness.zone)
+    return {**_head(found, clock), "lines": [_line(line, found.ask.by) for line in found.lines]}
+
+
+def _head(found: Report | Series, clock: Clock) -> dict[str, Any]:
     resolved = found.resolved
     return {
         "store": {
@@ -44,7 +56,24 @@ def report_answer(found: Report) -> dict[str, Any]:
         "by": list(found.ask.by),
         "data_as_of": instant_text(found.data_as_of, clock),
         "as_of_past": found.as_of_past,
-        "values": [value_answer(value, found.ask.by, clock) for value in found.values],
+    }
+
+
+def _line(line: Line, by: tuple[str, ...]) -> dict[str, Any]:
+    metric = METRICS[line.metric]
+    return {
+        "metric": line.metric,
+        "by": dict(zip(dimensions_of(metric, by), line.by, strict=True)),
+        "currency": line.currency,
+        "points": [
+            {
+                "date": point.day.isoformat(),
+                "current": number_of(point.current, metric, line),
+                "previous_date": point.previous_day.isoformat() if point.previous_day else None,
+                "previous": number_of(point.previous, metric, line),
+            }
+            for point in line.points
+        ],
     }
 
 
@@ -70,7 +99,7 @@ def value_answer(value: Value, by: tuple[str, ...], clock: Clock) -> dict[str, A
     }
 
 
-def number_of(number: Any, metric: Metric, value: Value) -> int | Decimal | None:
+def number_of(number: Any, metric: Metric, value: Value | Line) -> int | Decimal | None:
     """A count as it is, money in major units with the currency's digits, a quotient with twelve digits at most."""
     if number is None:
         return None

@@ -17,6 +17,10 @@ class AskError(ValueError):
     """What was asked can't be answered. The message says what is wrong and what may be asked."""
 
 
+class UnknownStore(AskError):
+    """The store is not configured; the message names those that are."""
+
+
 class State(StrEnum):
     """How a value moved against the previous period (H104)."""
 

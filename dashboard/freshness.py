@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from dashboard.asking import AskError, Freshness
+from dashboard.asking import Freshness, UnknownStore
 from schemas.stores import Store
 
 # The smallest watermark, those of idle partitions aside: they are at the end of all their topics and hold nobody back.
@@ -22,12 +22,12 @@ WHERE store_id = {store:String} OR {any:UInt8}
 
 
 async def freshness(client: Any, store: str) -> Freshness:
-    """What the store is and how far it is complete. `client`: of clickhouse-connect, asynchronous. Raises AskError."""
+    """What the store is and how far it is complete. `client`: clickhouse-connect's, asynchronous. UnknownStore."""
     rows = (await client.query(_SQL, parameters={"store": store, "any": 0})).result_rows
     if not rows:
         known = (await client.query(_SQL, parameters={"store": "", "any": 1})).result_rows
         names = ", ".join(sorted(str(row[0]) for row in known)) or "none; run the migration"
-        raise AskError(f"store {store!r} is not configured; configured: {names}")
+        raise UnknownStore(f"store {store!r} is not configured; configured: {names}")
     store_id, name, zone, currency, settings, complete_until = rows[0]
     return Freshness(
         store_id, name, zone, currency, int(complete_until), msgspec.json.decode(settings, type=Store)

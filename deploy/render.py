@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from dashboard import openapi
 from schemas import telemetry
 from schemas.events import jsonschema
 from schemas.metrics import rendering as metrics
@@ -25,6 +26,7 @@ SOURCES: Final[Mapping[str, Rendering]] = {
     "schemas.events.jsonschema": jsonschema.rendered_files,
     "sinks.ddl": ddl.rendered_files,
     "schemas.metrics": metrics.rendered_files,
+    "dashboard.openapi": openapi.rendered_files,
 }
 """Module -> its rendering."""
 

@@ -1,4 +1,4 @@
-"""The whole pipeline on this machine as one: broker, ClickHouse, topics, schema, workers, sink, lag probe.
+"""The whole pipeline on this machine as one: broker, ClickHouse, topics, schema, workers, sink, lag probe, API.
 
     async with Supervisor() as supervisor:
         stack = Stack(data, workers=2)
@@ -59,6 +59,7 @@ class Ports:
     worker: int = 9110
     sink: int = 9101
     probe: int = 9102
+    api: int = 8080
 
     @classmethod
     def free(cls, workers: int = 1) -> "Ports":
@@ -68,7 +69,7 @@ class Ports:
         # The workers' ports follow each other, so all of them must be free.
         while any(local_ports.is_busy(first + number) for number in range(workers)):
             first = one()
-        return cls(one(), one(), one(), one(), first, one(), one())
+        return cls(one(), one(), one(), one(), first, one(), one(), one())
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ class Urls:
     clickhouse: str
     reader: str
     metrics: Mapping[str, str] = field(default_factory=dict)
+    api: str = ""
+    """Empty: it was not asked for."""
 
     def published(self) -> dict[str, str]:
         """As the holder file has them: name -> address."""
@@ -86,6 +89,7 @@ class Urls:
             "kafka": self.kafka,
             "clickhouse": self.clickhouse,
             "sql": self.reader,
+            **({"api": self.api} if self.api else {}),
             **{f"{name} metrics": url for name, url in self.metrics.items()},
         }
 
@@ -102,13 +106,14 @@ class Stack:
         env: Mapping[str, str] | None = None,
         sink: bool = True,
         probe: bool = True,
+        api: bool = False,
     ) -> None:
         """`env`: settings for the children, beside those of the stack itself. SettingsError if any is wrong."""
         self.data: Final = data.absolute()
         self.workers: Final = workers
         self.ports: Final = ports or Ports()
         self._env: Final = dict(env or {})
-        self._sink, self._probe = sink, probe
+        self._sink, self._probe, self._api = sink, probe, api
         self.broker: Final = KafkaBroker.on(
             self.data, port=self.ports.kafka, controller_port=self.ports.controller
         )
@@ -125,6 +130,7 @@ class Stack:
             clickhouse=f"{host}:{self.ports.clickhouse}",
             reader=f"{host}:{self.ports.reader}",
             metrics=metrics,
+            api=f"{host}:{self.ports.api}" if api else "",
         )
         self.settings: Final = self._settings()
 
@@ -146,7 +152,7 @@ class Stack:
         await _together(self._kafka(supervisor, say, done), self._clickhouse(supervisor, stores, done))
 
     async def start_processes(self, supervisor: Supervisor, *, done: Done = _quiet) -> None:
-        """Workers, sink and probe, on servers that are up. Raises LocalStackError."""
+        """Workers, sink, probe and API, on servers that are up. Raises LocalStackError."""
         parts = [self._started(supervisor, service, step, done) for step, service in self._processes()]
         await _together(*parts)
 
@@ -172,7 +178,8 @@ class Stack:
     async def _started(self, supervisor: Supervisor, service: Service, step: str, done: Done) -> None:
         clock = time.monotonic()
         await supervisor.start(service)
-        done(step, self.urls.metrics[service.name], time.monotonic() - clock)
+        address = self.urls.api if service.name == "api" else self.urls.metrics[service.name]
+        done(step, address, time.monotonic() - clock)
 
     def _require_ports(self) -> None:
         """Look at all ports before anything starts: the last one busy would take down what just came up."""
@@ -185,6 +192,8 @@ class Stack:
             wanted.append((self.ports.sink, "the sink", "--sink-port"))
         if self._probe:
             wanted.append((self.ports.probe, "the lag probe", "--probe-port"))
+        if self._api:
+            wanted.append((self.ports.api, "the API", "--api-port"))
         wanted.append((self.ports.kafka, "Kafka", "--kafka-port"))
         wanted.append((self.ports.controller, "Kafka's controller", "--controller-port"))
         for port, purpose, option in wanted:
@@ -199,6 +208,8 @@ class Stack:
             found.append(("Sink", self.sink()))
         if self._probe:
             found.append(("Probe", self.probe()))
+        if self._api:
+            found.append(("API", self.api()))
         return found
 
     def worker(self, number: int) -> Service:
@@ -221,6 +232,12 @@ class Stack:
         """The lag probe."""
         return self._command("probe", ("probe", "--port", str(self.ports.probe)), self.ports.probe, {})
 
+    def api(self) -> Service:
+        """The HTTP API, on ClickHouse's read-only side."""
+        port = self.ports.api
+        env = {"SHOPMETER_CLICKHOUSE__URL": self.urls.reader}
+        return self._command("api", ("serve", "--port", str(port)), port, env, ready_path="/healthz")
+
     def environment(self) -> dict[str, str]:
         """The settings that let any command work with this stack."""
         return {
@@ -241,9 +258,10 @@ class Stack:
         env: Mapping[str, str],
         *,
         ready_seconds: float = READY_SECONDS,
+        ready_path: str = "/ready",
     ) -> Service:
         async def ready() -> bool:
-            return await answers_ok(port, "/ready")
+            return await answers_ok(port, ready_path)
 
         return Service(
             name=name,

@@ -56,13 +56,13 @@ def inserts(sizes: Sizes) -> Iterator[str]:
             yield _insert(table, columns, first, last - first, 1)
         yield _insert(table, columns, count - count // 100, count // 100, 2)
     yield (
-        "INSERT INTO definitions (store_id, kind, id, effective_at, month, status, version)"
+        "INSERT INTO definitions (store_id, kind, id, effective_at, born, status, version)"
         f" SELECT '{STORE}', ['experience', 'ab_test', 'journey'][1 + number % 3], concat('d', toString(number)),"
         " toDateTime64('2026-01-01 00:00:00', 3, 'UTC'), toDate('1970-01-01'),"
         " if(number % 3 = 1, 'running', 'active'), 1 FROM numbers(60)"
     )
     yield (
-        "INSERT INTO watermarks (partition, month, watermark, idle, record_time, version)"
+        "INSERT INTO watermarks (partition, born, watermark, idle, record_time, version)"
         f" SELECT number, toDate('1970-01-01'), fromUnixTimestamp64Milli({AS_OF_MS}, 'UTC'), 0,"
         f" fromUnixTimestamp64Milli({AS_OF_MS}, 'UTC'), 1 FROM numbers(8)"
     )
@@ -99,7 +99,7 @@ def _of_session(sizes: Sizes, session: str) -> dict[str, str]:
     return {
         "store_id": f"'{STORE}'",
         "person": _PERSON.format(**words),
-        "month": f"toStartOfMonth(toDate({at}, '{ZONE}'))",
+        "born": f"toDate({at}, 'UTC')",
         "channel": _CHANNEL.format(**words),
         "at": at,
         "date": f"toDate({at}, '{ZONE}')",
@@ -119,7 +119,7 @@ def _sessions(sizes: Sizes) -> dict[str, str]:
     of = _of_session(sizes, "row")
     served, reached = _chance(20, 30), _chance(21, 10)
     return {
-        **_picked(of, "store_id", "person", "session_key", "month", "channel"),
+        **_picked(of, "store_id", "person", "session_key", "born", "channel"),
         "device": "['mobile', 'desktop', 'tablet'][1 + cityHash64(row, 4) % 3]",
         "country": "['ES', 'PT', 'MX', 'BR', 'FR'][1 + cityHash64(row, 5) % 5]",
         "started_at": of["at"],
@@ -158,7 +158,7 @@ def _sessions(sizes: Sizes) -> dict[str, str]:
 def _exposures(sizes: Sizes) -> dict[str, str]:
     of = _of_session(sizes, f"intDiv(row * {sizes.sessions}, {sizes.exposures})")
     return {
-        **_picked(of, "store_id", "person", "session_key", "month", "channel"),
+        **_picked(of, "store_id", "person", "session_key", "born", "channel"),
         "widget_id": "['home', 'cart', 'product', 'search'][1 + cityHash64(row, 30) % 4]",
         "started_at": of["at"],
         "store_date": of["date"],
@@ -180,7 +180,7 @@ def _orders(sizes: Sizes) -> dict[str, str]:
     paid = "toInt64(1000 + cityHash64(row, 43) % 9000)"
     taken = f"multiIf({canceled}, [{paid} * 2 + 500], {refunded}, [{paid}], [])"
     return {
-        **_picked(of, "store_id", "person", "session_key", "month", "channel"),
+        **_picked(of, "store_id", "person", "session_key", "born", "channel"),
         "order_id": "concat('o', toString(cityHash64(row, 44)))",
         "captured_at": f"{of['at']} + 500",
         "store_date": f"toDate({of['at']} + 500, '{ZONE}')",
@@ -220,7 +220,7 @@ def _journeys(sizes: Sizes) -> dict[str, str]:
     of = _of_session(sizes, f"intDiv(row * {sizes.sessions}, {sizes.journeys})")
     ended = _chance(50, 70)
     return {
-        **_picked(of, "store_id", "month", "channel"),
+        **_picked(of, "store_id", "born", "channel"),
         "execution_id": "concat('x', toString(cityHash64(row, 51)))",
         "partition": "cityHash64(row, 52) % 8",
         "started_at": of["at"],
@@ -243,7 +243,7 @@ def _journeys(sizes: Sizes) -> dict[str, str]:
 def _notifications(sizes: Sizes) -> dict[str, str]:
     of = _of_session(sizes, f"intDiv(row * {sizes.sessions}, {sizes.notifications})")
     return {
-        **_picked(of, "store_id", "person", "month", "channel"),
+        **_picked(of, "store_id", "person", "born", "channel"),
         "communication_id": "concat('n', toString(cityHash64(row, 60)))",
         "event_id": "concat('e', toString(row))",
         "sent_at": f"{of['at']} - 60",

@@ -24,7 +24,7 @@ Exit codes:
   4    time was over before it was done
   70   worker: ended itself, nothing more was committed; start it again
   78   worker: the topics are not as they must be
-  130  ended by Ctrl-C before it was done (`up`, `demo`, `worker`, `sink` and `probe` end with 0)
+  130  ended by Ctrl-C before it was done (`up`, `demo`, `worker`, `sink`, `probe` and `serve` end with 0)
 """
 
 
@@ -70,6 +70,7 @@ app.command()(stack.demo)
 app.command()(processes.worker)
 app.command()(processes.sink)
 app.command()(processes.probe)
+app.command()(processes.serve)
 app.add_typer(admin.topics, name="topics")
 app.command()(admin.migrate)
 app.command()(data.simulate)
@@ -77,6 +78,7 @@ app.command()(data.send)
 app.command()(data.wait)
 app.command()(report.report)
 app.command()(report.metrics)
+app.command()(report.export)
 app.command()(query.sql)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command()(dead_letters.skip)

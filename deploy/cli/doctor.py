@@ -178,6 +178,7 @@ def busy_ports(found: Here) -> Iterator[Check]:
         ("worker", "--worker-port"),
         ("sink", "--sink-port"),
         ("probe", "--probe-port"),
+        ("api", "--api-port"),
     ):
         port = getattr(usual, name)
         if ports.is_busy(port):

@@ -35,6 +35,7 @@ _CODES: Final = {
     "deploy.fixing.FixFailed": ExitCode.FAILED,
     "deploy.skipping.SkipRefused": ExitCode.FAILED,
     "deploy.send.SendError": ExitCode.FAILED,
+    "deploy.serving.ServeError": ExitCode.PREREQUISITE,
     "dashboard.asking.AskError": ExitCode.USAGE,
     "dashboard.periods.PeriodError": ExitCode.USAGE,
     "streams.topics.TopicsError": ExitCode.FAILED,

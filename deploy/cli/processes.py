@@ -1,4 +1,4 @@
-"""`worker`, `sink`, `probe`: the processes of the pipeline, one each, in the foreground until a signal."""
+"""`worker`, `sink`, `probe`, `serve`: the processes of the pipeline, one each, in the foreground until a signal."""
 
 from typing import Annotated
 
@@ -111,4 +111,32 @@ def probe(port: Port = 0, data: Data = None) -> None:
     settings = here(data, starting=True).settings
     log_to_stderr(settings.log_format)
     asyncio.run(run_probe(settings, port=port or 0))
+    raise typer.Exit(ExitCode.OK)
+
+
+def serve(
+    host: Annotated[
+        str,
+        typer.Option(help="Address to listen on; beyond loopback put a proxy with a login before it."),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="0: a free one.")] = 8080,
+    data: Data = None,
+) -> None:
+    """Serve reports, series and CSV files over HTTP; read-only.
+
+    \b
+    Examples:
+      shopmeter serve --port 8080
+      curl "http://127.0.0.1:8080/api/v1/report?store=acme&period=last_7_days"
+    """
+    import asyncio
+
+    from deploy.cli.found import here
+    from deploy.cli.query import reader_of
+    from deploy.serving import serve as run
+    from streams.logs import log_to_stderr
+
+    found = here(data, starting=True)
+    log_to_stderr(found.settings.log_format)
+    asyncio.run(run(reader_of(found), host=host, port=port))
     raise typer.Exit(ExitCode.OK)

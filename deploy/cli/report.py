@@ -1,4 +1,4 @@
-"""`report` and `metrics`: every number of a store over a period, and what each of them means."""
+"""`report`, `metrics` and `export`: every number of a store over a period, what each means, and the page's CSV files."""
 
 import sys
 from collections.abc import Awaitable, Callable
@@ -180,3 +180,44 @@ def read(data: Any, wanted: Callable[["Here"], "Ask"], answer: Callable[[Any, "A
             raise no_stack(said, found.settings.data_dir) from None
         log = f"{found.settings.data_dir}/logs"
         raise CommandError(f"{said}; look at its log in {log}", ExitCode.PREREQUISITE) from None
+
+
+def export(
+    store: Store = "",
+    period: PeriodName = "",
+    first: First = "",
+    last: Last = "",
+    channel: Channel = "",
+    convention: ConventionName = "",
+    as_of: AsOf = "",
+    kind: Annotated[str, typer.Option("--kind", help="sessions, or sales.")] = "",
+    language: Annotated[
+        str, typer.Option("--language", help="Of the header of sessions: en, es or pt.")
+    ] = "",
+    data: Data = None,
+) -> None:
+    """Write a CSV file with a row for each day, as the page exports it.
+
+    \b
+    Examples:
+      shopmeter export --store acme --channel whatsapp > sessions.csv
+      shopmeter export --store acme --period month_to_date --kind sales > sales.csv
+    """
+    from dashboard.export import Kind, Language
+    from dashboard.export_rows import csv_lines
+    from dashboard.wording import choice_of
+
+    words = {
+        "store": store, "period": period, "from": first, "to": last, "channel": channel,
+        "convention": convention, "as_of": as_of,
+    }  # fmt: skip
+    said = {word: [text] for word, text in (("kind", kind), ("language", language)) if text}
+    file = choice_of(said, "kind", Kind, Kind.SESSIONS)
+    tongue = choice_of(said, "language", Language, Language.EN)
+
+    async def written(client: Any, ask: "Ask") -> None:
+        async for line in csv_lines(client, ask, file, tongue):
+            sys.stdout.buffer.write(line.encode())
+
+    read(data, lambda found: asked(found, words), written)
+    sys.stdout.flush()

@@ -59,6 +59,11 @@ class Steps:
         for name, text in (
             ("SQL", f"{urls.reader}  (read-only, any ClickHouse HTTP client)"),
             ("", 'shopmeter sql "SELECT * FROM revenue_daily"'),
+            *(
+                (("Reports", f"{urls.api}/api/v1/report?store=acme  (or: shopmeter report --store acme)"),)
+                if urls.api
+                else ()
+            ),
             ("Events", f"{urls.kafka}  (Kafka; or: shopmeter send events.jsonl --wait)"),
             ("Metrics", metrics),
             ("Logs", str(data / "logs")),

@@ -17,6 +17,7 @@ ReaderPort = Annotated[int, typer.Option(min=1, max=65_535, help="ClickHouse, re
 WorkerPort = Annotated[int, typer.Option(min=1, max=65_535, help="Health of worker 0; the others follow.")]
 SinkPort = Annotated[int, typer.Option(min=1, max=65_535)]
 ProbePort = Annotated[int, typer.Option(min=1, max=65_535)]
+ApiPort = Annotated[int, typer.Option(min=1, max=65_535, help="Reports over HTTP.")]
 
 
 def up(
@@ -29,12 +30,13 @@ def up(
     worker_port: WorkerPort = 9110,
     sink_port: SinkPort = 9101,
     probe_port: ProbePort = 9102,
+    api_port: ApiPort = 8080,
     as_json: Json = False,
     data: Data = None,
 ) -> None:
     """Run the whole pipeline on this machine, until Ctrl-C.
 
-    Kafka, ClickHouse, topics, schema, workers, sink and lag probe. Data stays in the data directory; the
+    Kafka, ClickHouse, topics, schema, workers, sink, lag probe and HTTP API. Data stays in the data directory; the
     next start goes on from there. Other commands run in the same directory find the stack by themselves.
 
     \b
@@ -51,14 +53,22 @@ def up(
 
     steps = Steps()
     ports = Ports(
-        kafka_port, controller_port, clickhouse_port, reader_port, worker_port, sink_port, probe_port
+        kafka_port,
+        controller_port,
+        clickhouse_port,
+        reader_port,
+        worker_port,
+        sink_port,
+        probe_port,
+        api_port,
     )
 
     async def run() -> int:
         directory = data_directory(data)
         steps.title("everything runs on this machine; nothing leaves it")
         with DataLock(directory) as lock:
-            stack = Stack(directory, workers=workers, ports=Ports.free(workers) if free_ports else ports)
+            chosen = Ports.free(workers) if free_ports else ports
+            stack = Stack(directory, workers=workers, ports=chosen, api=True)
             async with Supervisor(on_event=steps.service, signals=True) as supervisor:
                 await stack.start(supervisor, say=steps.say, done=steps.done)
                 lock.publish(stack.urls.published())

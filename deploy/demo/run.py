@@ -97,7 +97,7 @@ async def run_demo(options: DemoOptions, steps: Steps) -> int:
     began = time.monotonic()
     report: Report | None = None
     with DataLock(options.data) as lock:
-        stack = Stack(options.data, workers=options.workers, ports=options.ports)
+        stack = Stack(options.data, workers=options.workers, ports=options.ports, api=True)
         async with Supervisor(on_event=steps.service, signals=True) as supervisor:
             await stack.start_servers(supervisor, say=steps.say, done=steps.done)
             demo = Demo(options, stack, steps)

@@ -1,6 +1,7 @@
 """`shopmeter` as a person runs it: a process of its own in a directory of its own, gone when the test is."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -48,6 +49,12 @@ class Up:
         self.directory = directory
         self.process = process
         self.said: list[str] = []
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """Where its parts are, as it said."""
+        found: dict[str, str] = json.loads(next(line for line in self.said if line.startswith("{")))
+        return found
 
     def until(self, beginning: str) -> str:
         """The first line that begins so."""

@@ -17,7 +17,7 @@ from tests.deploy.cli.running import clean_environment, shopmeter
 
 COMMANDS = (
     *("up", "demo", "worker", "sink", "probe", "migrate", "simulate", "send", "wait", "sql", "doctor"),
-    *("report", "metrics"),
+    *("report", "metrics", "export", "serve"),
     *("topics create", "topics check", "skip", "audit conservation"),
     *("dead-letters list", "dead-letters show", "dead-letters export", "dead-letters replay"),
 )

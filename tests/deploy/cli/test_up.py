@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,6 +65,20 @@ def test_what_is_sent_can_be_asked_for_and_a_repeat_changes_nothing(up: Up) -> N
             "visible": True,
         }
         assert orders(up)[0] == {"order_id": "o-1", "total": "40.5", "direct_minor": 4050}
+
+
+def test_reports_tell_it_by_command_and_over_http(up: Up) -> None:
+    assert shopmeter(up.directory, "send", "-", "--wait", stdin=purchase(1)).returncode == 0
+    asked = ("--period", "today", "--metric", "recommended_product_purchases")
+    done = shopmeter(up.directory, "report", *asked, "--format", "json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    url = f"{up.urls['api']}/api/v1/report?store=acme&period=today&metric=recommended_product_purchases"
+    with urllib.request.urlopen(url) as response:
+        served = json.load(response)
+    assert served["values"] == answer["values"]
+    assert answer["store"]["id"] == "acme"
+    assert answer["values"][0]["current"] >= 1
 
 
 def test_a_broken_event_is_a_dead_letter_with_reason_and_field(up: Up) -> None:

@@ -1,0 +1,139 @@
+"""Metrics by store date: every day computed as a period of its own (H107), with the previous period's days beside."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from dashboard.asking import Ask, AskError, Freshness, Number
+from dashboard.compiling import frame_of, parameters, questions
+from dashboard.dimensions import can_be_told_apart
+from dashboard.freshness import freshness
+from dashboard.measured import Key, Measured, ratio
+from dashboard.periods import Resolved, resolve
+from dashboard.report import chosen, fetch
+from schemas.currencies import EXPONENTS
+from schemas.metrics import METRICS, SHOWN
+from schemas.metrics.model import CURRENCY
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A day, and the day at the same place of the previous period. None: a ratio of nothing, or no such day."""
+
+    day: date
+    current: Number | None
+    previous_day: date | None = None
+    previous: Number | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One metric over the days of the period, ascending; days without anything are 0."""
+
+    metric: str
+    by: tuple[str, ...]
+    currency: str | None
+    exponent: int | None
+    points: Sequence[Point]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """The answer; no lines in an empty period (H103)."""
+
+    ask: Ask
+    freshness: Freshness
+    data_as_of: int
+    as_of_past: bool
+    resolved: Resolved
+    lines: Sequence[Line]
+
+
+async def series(client: Any, ask: Ask) -> Series:
+    """The answer. `client`: clickhouse-connect's, asynchronous. AskError, PeriodError, and the client's errors."""
+    known, as_of, resolved = await located(client, ask)
+    return Series(
+        ask=ask,
+        freshness=known,
+        data_as_of=as_of,
+        as_of_past=as_of < known.complete_until,
+        resolved=resolved,
+        lines=await daily(client, ask, known, as_of, resolved),
+    )
+
+
+async def located(client: Any, ask: Ask) -> tuple[Freshness, int, Resolved]:
+    """The store, `data_as_of` in epoch ms, and the dates that are asked."""
+    known = await freshness(client, ask.store)
+    as_of = known.complete_until if ask.as_of is None else ask.as_of
+    resolved = resolve(
+        ask.period,
+        as_of=as_of,
+        zone=known.zone,
+        first=ask.first,
+        last=ask.last,
+        convention=ask.convention,
+        compare=ask.compare,
+    )
+    return known, as_of, resolved
+
+
+async def daily(client: Any, ask: Ask, known: Freshness, as_of: int, resolved: Resolved) -> list[Line]:
+    """The lines of resolved dates; without a previous period only the current days are read."""
+    names = _chosen(ask)
+    if resolved.current is None:
+        return []
+    measured = Measured(ask.by)
+    asked = questions(names, ask.by, frame_of(resolved, ask.channel, daily=True))
+    await fetch(client, asked, parameters(known, resolved, as_of, ask.channel), measured)
+    return [line for name in names for line in _lines(name, ask, known, measured, resolved)]
+
+
+def _chosen(ask: Ask) -> tuple[str, ...]:
+    """Names of what has days. Raises AskError."""
+    if not ask.metrics:
+        names = tuple(name for name in SHOWN if not METRICS[name].query and can_be_told_apart(name, ask.by))
+        if not names:
+            raise AskError(f"no metric with a daily series can be told apart by {', '.join(ask.by)}")
+        return names
+    names = chosen(ask)
+    if wrong := [name for name in names if METRICS[name].query]:
+        raise AskError(f"{', '.join(wrong)}: as of an instant, not of days; ask for a report")
+    return names
+
+
+def _lines(name: str, ask: Ask, known: Freshness, measured: Measured, resolved: Resolved) -> Iterator[Line]:
+    metric = METRICS[name]
+    told = metric.is_money or CURRENCY in ask.by
+    keys = measured.keys(name, by_currency=told)
+    if told and not keys and not set(ask.by) - {CURRENCY}:
+        keys = [((), known.currency)]  # nothing was sold: that is 0, not unknown
+    current = resolved.current.days if resolved.current else ()
+    previous = resolved.previous.days if resolved.previous else ()
+    for key in keys:
+        points = []
+        for place, day in enumerate(current):
+            before = previous[place] if place < len(previous) else None
+            points.append(
+                Point(
+                    day,
+                    _number(name, measured, day, key),
+                    before,
+                    None if before is None else _number(name, measured, before, key),
+                )
+            )
+        yield Line(
+            metric=name,
+            by=key[0],
+            currency=key[1],
+            exponent=EXPONENTS[key[1]] if key[1] else None,
+            points=points,
+        )
+
+
+def _number(name: str, measured: Measured, day: date, key: Key) -> Number | None:
+    metric = METRICS[name]
+    if metric.numerator:
+        return ratio(metric, measured.sides(name, day, key))
+    return measured.number(name, day, key)
