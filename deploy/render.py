@@ -15,7 +15,7 @@ from dashboard import openapi
 from schemas import telemetry
 from schemas.events import jsonschema
 from schemas.metrics import rendering as metrics
-from sinks import ddl
+from sinks import access, ddl
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -25,6 +25,7 @@ SOURCES: Final[Mapping[str, Rendering]] = {
     "schemas.telemetry": telemetry.rendered_files,
     "schemas.events.jsonschema": jsonschema.rendered_files,
     "sinks.ddl": ddl.rendered_files,
+    "sinks.access": access.rendered_files,
     "schemas.metrics": metrics.rendered_files,
     "dashboard.openapi": openapi.rendered_files,
 }

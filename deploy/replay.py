@@ -17,6 +17,7 @@ from deploy.dead_letters import PAGE, Letter, Wanted, find, watermarks
 from deploy.fixing import Mended, mend
 from deploy.query import Server
 from deploy.send import Outbound
+from processors.dead_letters import CUT
 from schemas.events.clock import event_time, is_in_future
 from schemas.events.decode import decode, decode_definition
 from schemas.instants import EARLIEST_MS
@@ -30,7 +31,7 @@ from streams.settings import Settings
 REPLAY_OF: Final = "replay_of"
 REPLAY_AT: Final = "replay_at"
 REPLAY_FIXED: Final = "replay_fixed"
-_OURS: Final = (REPLAY_OF, REPLAY_AT, REPLAY_FIXED)
+_OURS: Final = (REPLAY_OF, REPLAY_AT, REPLAY_FIXED, CUT)
 
 
 class Outcome(StrEnum):

@@ -48,6 +48,22 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
+def _with_secret_of_file(values: Any, name: str) -> Any:
+    """The section's values with the secret that its file holds. ValueError names the file, never what is in it."""
+    file = values.get(f"{name}_file") if isinstance(values, dict) else None
+    if not file:
+        return values
+    try:
+        secret = Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{name}_file: {file} can't be read: {type(error).__name__}") from None
+    given = values.get(name)
+    given = given.get_secret_value() if isinstance(given, SecretStr) else given
+    if given and given != secret:
+        raise ValueError(f"give either {name} or {name}_file")
+    return {**values, name: secret}
+
+
 class KafkaSettings(_Section):
     """How to reach Kafka."""
 
@@ -57,15 +73,24 @@ class KafkaSettings(_Section):
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
     sasl_username: str | None = None
     sasl_password: SecretStr | None = None
+    sasl_password_file: Path | None = None
+    """A file that holds the password, in place of `sasl_password`; an end of line behind it does not count."""
     ssl_cafile: Path | None = None
     """Certificates to trust instead of the system's."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reads_secrets(cls, values: Any) -> Any:
+        return _with_secret_of_file(values, "sasl_password")
 
     @model_validator(mode="after")
     def _has_credentials(self) -> "KafkaSettings":
         if self.security_protocol.startswith("SASL") and (
             self.sasl_username is None or self.sasl_password is None
         ):
-            raise ValueError(f"{self.security_protocol} needs sasl_username and sasl_password")
+            raise ValueError(
+                f"{self.security_protocol} needs sasl_username, and sasl_password or sasl_password_file"
+            )
         return self
 
 
@@ -77,7 +102,15 @@ class ClickHouseSettings(_Section):
     database: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "shopmeter"
     username: str = "default"
     password: SecretStr = SecretStr("")
+    password_file: Path | None = None
+    """A file that holds the password, in place of `password`."""
     ca_file: Path | None = None
+    """Certificates to trust instead of the system's."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reads_secrets(cls, values: Any) -> Any:
+        return _with_secret_of_file(values, "password")
 
     @field_validator("url")
     @classmethod

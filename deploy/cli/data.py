@@ -198,11 +198,11 @@ async def _produce(
 
     from deploy.simulator import load_definitions, load_history, new_truth, run_live
 
-    bootstrap, topics = settings.kafka.bootstrap, settings.topics
+    kafka, topics = settings.kafka_client_options(), settings.topics
     told = _progress(quiet)
     if rate is None:
-        account = await load_history(scenario, bootstrap, topics, told)
-        await load_definitions(scenario, bootstrap, topics, account)
+        account = await load_history(scenario, kafka, topics, told)
+        await load_definitions(scenario, kafka, topics, account)
         return account
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -212,8 +212,8 @@ async def _produce(
     if seconds is not None:
         loop.call_later(seconds, stop.set)
     account = new_truth(scenario)
-    await load_definitions(scenario, bootstrap, topics, account)
-    return await run_live(scenario, bootstrap, topics, rate, stop, account, progress=told)
+    await load_definitions(scenario, kafka, topics, account)
+    return await run_live(scenario, kafka, topics, rate, stop, account, progress=told)
 
 
 def _progress(quiet: bool) -> "Progress":

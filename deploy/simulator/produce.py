@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
@@ -23,6 +23,8 @@ from schemas.topics import DAY_MS, DEFINITION, SOURCES, Topics
 
 Progress = Callable[[int, int], None]
 """(records sent so far, about how many there will be; 0 when that is not known)."""
+Kafka = str | Mapping[str, Any]
+"""Where the brokers are, `host:port`; or all that a client needs, security too (`Settings.kafka_client_options`)."""
 
 _BATCH_BYTES: Final = 131_072
 # A record may be a little over 256 KiB (it is one of the kinds of poison) and must still reach the broker.
@@ -40,7 +42,7 @@ class ProduceError(RuntimeError):
 
 async def load_history(
     scenario: Scenario,
-    bootstrap: str,
+    kafka: Kafka,
     topics: Topics,
     progress: Progress | None = None,
     *,
@@ -67,7 +69,7 @@ async def load_history(
     expected = scenario.expected_records if limit is None else min(limit, scenario.expected_records)
     flushes = max(1, int(scenario.days * DAY_MS) // _EVENT_TIME_BETWEEN_FLUSHES_MS)
     between_flushes = max(_RECORDS_BETWEEN_YIELDS, scenario.expected_records // flushes)
-    async with _writer(bootstrap, topics, compression) as writer:
+    async with _writer(kafka, topics, compression) as writer:
         sent = 0
         taken = iter(records if limit is None else islice(records, limit))
         while block := list(islice(taken, _RECORDS_BETWEEN_YIELDS)):
@@ -85,20 +87,20 @@ async def load_history(
 
 
 async def load_definitions(
-    scenario: Scenario, bootstrap: str, topics: Topics, truth: Truth, *, compression: str | None = None
+    scenario: Scenario, kafka: Kafka, topics: Topics, truth: Truth, *, compression: str | None = None
 ) -> None:
     """Write what the scenario's shops say of their experiences, tests, journeys, goals and products, and account for it.
 
     Before the events or after them, since they have no event time; again is harmless. Raises ProduceError.
     """
-    async with _writer(bootstrap, topics, compression, (DEFINITION,)) as writer:
+    async with _writer(kafka, topics, compression, (DEFINITION,)) as writer:
         await writer.write(definitions(scenario, truth, stamped_at_ms=time.time_ns() // 1_000_000))
         await writer.flush()
 
 
 async def run_live(
     scenario: Scenario,
-    bootstrap: str,
+    kafka: Kafka,
     topics: Topics,
     rate: float,
     stop_event: asyncio.Event,
@@ -116,7 +118,7 @@ async def run_live(
     if rate <= 0:
         raise ValueError(f"run_live: rate must be above 0 records/s, not {rate}")
     live = Live(going_on(scenario, time.time_ns() // 1_000_000), truth)
-    async with _writer(bootstrap, topics, compression) as writer:
+    async with _writer(kafka, topics, compression) as writer:
         pace = Pace(rate)
         pace.start(time.monotonic())
         sent, told = 0, time.monotonic()
@@ -229,11 +231,12 @@ class _Writer:
 
 @asynccontextmanager
 async def _writer(
-    bootstrap: str, topics: Topics, compression: str | None, shorts: tuple[str, ...] = SOURCES
+    kafka: Kafka, topics: Topics, compression: str | None, shorts: tuple[str, ...] = SOURCES
 ) -> AsyncIterator[_Writer]:
     names = {name: topics.source(name) for name in shorts}
+    options = {"bootstrap_servers": kafka} if isinstance(kafka, str) else dict(kafka)
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
+        **options,
         acks="all",
         enable_idempotence=True,
         compression_type=compression,
@@ -249,8 +252,8 @@ async def _writer(
             counts[name] = len(found or ())
         if len(set(counts.values())) != 1 or 0 in counts.values():
             raise ProduceError(
-                f"{bootstrap}: the source topics need the same number of partitions, found {counts}; "
-                "run `shopmeter topics create`"
+                f"{options['bootstrap_servers']}: the source topics need the same number of partitions, found {counts};"
+                " run `shopmeter topics create`"
             )
         yield _Writer(producer, names, next(iter(counts.values())))
     finally:

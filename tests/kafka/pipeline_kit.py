@@ -162,9 +162,15 @@ async def installation(
     stores: Mapping[str, Store],
     *,
     partitions: int = PARTITIONS,
+    security: Mapping[str, str] | None = None,
     **env: str,
 ) -> AsyncIterator[Installation]:
-    """Topics and tables made; at the end every process has ended and the database is gone. `env`: settings for all."""
+    """Topics and tables made; at the end every process has ended and the database is gone. `env`: settings for all.
+
+    `security`: fields of the section `kafka` beside the address; `ca_file` is for both servers.
+    """
+    secure = dict(security or {})
+    ca_file = secure.get("ssl_cafile")
     name = f"t{uuid4().hex[:8]}"
     stores_file = write_stores(directory, stores)
     settings = Settings(
@@ -173,12 +179,15 @@ async def installation(
         partitions=partitions,
         data_dir=directory,
         stores_file=stores_file,
-        kafka=KafkaSettings(bootstrap=bootstrap),
-        clickhouse=ClickHouseSettings(url=url, database=name),
+        kafka=KafkaSettings.model_validate({"bootstrap": bootstrap, **secure}),
+        clickhouse=ClickHouseSettings(url=url, database=name, ca_file=Path(ca_file) if ca_file else None),
     )
     await create_topics(settings, ROWS_TABLES)
     await asyncio.to_thread(migrate, address_of(settings), stores)
-    shop = Installation(settings, stores, directory, {**environment(settings), **env})
+    secured = {f"SHOPMETER_KAFKA__{field.upper()}": value for field, value in secure.items()}
+    if ca_file:
+        secured["SHOPMETER_CLICKHOUSE__CA_FILE"] = ca_file
+    shop = Installation(settings, stores, directory, {**environment(settings), **secured, **env})
     try:
         yield shop
     finally:

@@ -70,6 +70,27 @@ def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert raised.value.__cause__ is None
 
 
+def test_secrets_come_from_files_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET}\n")
+    monkeypatch.setenv("SHOPMETER_KAFKA__SASL_PASSWORD_FILE", str(file))
+    monkeypatch.setenv("SHOPMETER_KAFKA__SASL_USERNAME", "ann")
+    monkeypatch.setenv("SHOPMETER_KAFKA__SECURITY_PROTOCOL", "SASL_PLAINTEXT")
+    monkeypatch.setenv("SHOPMETER_CLICKHOUSE__PASSWORD_FILE", str(file))
+    settings = load_settings()
+    assert settings.kafka_client_options()["sasl_plain_password"] == SECRET
+    assert settings.clickhouse.password.get_secret_value() == SECRET
+    assert SECRET not in repr(settings) + str(settings) + settings.model_dump_json()
+    monkeypatch.setenv("SHOPMETER_CLICKHOUSE__PASSWORD", "another")
+    with pytest.raises(SettingsError, match="either password or password_file") as raised:
+        load_settings()
+    assert SECRET not in str(raised.value) + repr(raised.value.__context__)
+    monkeypatch.delenv("SHOPMETER_CLICKHOUSE__PASSWORD")
+    monkeypatch.setenv("SHOPMETER_CLICKHOUSE__PASSWORD_FILE", str(tmp_path))
+    with pytest.raises(SettingsError, match=r"can't be read: IsADirectoryError"):
+        load_settings()
+
+
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
