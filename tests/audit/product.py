@@ -14,8 +14,8 @@ PROVISIONAL: Final = ("bounce_rate", "recommendation_conversion_rate", "journey_
 """Metrics that always say whether they are; the others only when they are."""
 
 
-def ask_of(store: str, question: Question) -> Ask:
-    """The question as the report takes it."""
+def ask_of(store: str, question: Question, metrics: tuple[str, ...] = ()) -> Ask:
+    """The question as the report takes it; about all metrics, or these."""
     return Ask(
         store=store,
         period=Period(question.period),
@@ -26,12 +26,15 @@ def ask_of(store: str, question: Question) -> Ask:
         compare=Compare.SHIFT if question.shift else Compare.CALENDAR,
         as_of=question.as_of,
         by=(question.by,) if question.by else (),
+        metrics=metrics,
     )
 
 
-async def product_answer(client: Any, store: str, question: Question) -> dict[Cell, Told]:
+async def product_answer(
+    client: Any, store: str, question: Question, metrics: tuple[str, ...] = ()
+) -> dict[Cell, Told]:
     """All cells of the report. ValueError for two values of one cell. An empty period tells no periodic metrics."""
-    answer = await report(client, ask_of(store, question))
+    answer = await report(client, ask_of(store, question, metrics))
     told: dict[Cell, Told] = {}
     for value in answer.values:
         if answer.resolved.empty_period and METRICS[value.metric].compares:

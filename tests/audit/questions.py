@@ -36,6 +36,8 @@ class Question:
     by: str | None = None
     literal: bool = False
     shift: bool = False
+    is_past: bool = False
+    """Asked as of an instant that something comes after (H16)."""
 
     def __str__(self) -> str:
         parts = [self.period, f"as of {self.as_of}"]
@@ -83,3 +85,9 @@ def all_questions(facts: StoreFacts, chance: random.Random) -> Iterator[Question
         end = start + timedelta(days=chance.choice((0, 0, 1, 3, 9, 30)))
         cut = chance.choice((None, None, *DIMENSIONS))
         yield Question("custom", newest + chance.choice(AFTER), start, end, by=cut)
+    for name in ("custom", "today", "last_30_days"):
+        as_of = chance.choice(instants) + chance.choice((0, 1, HOUR_MS))
+        if name != "custom":
+            yield Question(name, as_of, is_past=as_of <= newest)
+        elif date_of(as_of, zone) >= first:
+            yield Question(name, as_of, first, last, is_past=as_of <= newest)

@@ -12,6 +12,7 @@ from schemas.stores import Store
 from tests.golden import cases, money_cases
 from tests.golden.asking import Answers, Ask, MetricCase, about, percent
 from tests.golden.cases import DAY, HOUR, MINUTE, TEN, event
+from tests.golden.section_cases import SECTION_CASES
 from tests.oracle.wire import Sent
 
 NEW_YEAR: Final = date(2026, 1, 1)
@@ -304,5 +305,6 @@ METRIC_CASES: Final = (
     discount(),
     bounce(),
     repeat_share(),
+    *SECTION_CASES,
 )
 METRIC_NAMES: Final = [case.name for case in METRIC_CASES]
