@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.errors import NotLeaderForPartitionError, ProducerFenced
+from aiokafka.errors import IllegalOperation, NotLeaderForPartitionError, ProducerFenced
 from aiokafka.structs import OffsetAndMetadata, RecordMetadata
 
 from schemas.epoch import Record
@@ -98,6 +98,7 @@ class SimProducer:
         self._name = transactional_id
         self._epoch = -1
         self._failed = ""
+        self._is_open = False
         self._capacity = self._stage.chance.choice(BATCH_RECORDS)
         self._lanes: dict[Place, asyncio.Future[RecordMetadata]] = {}
         self._sender = _Sender()
@@ -125,8 +126,11 @@ class SimProducer:
         self._sender.sender_task.cancel()
 
     async def begin_transaction(self) -> None:
-        """Local, as in aiokafka."""
+        """Local. After a commit without an answer there is no next transaction, as in aiokafka."""
         self._process.check()
+        if self._is_open:
+            raise IllegalOperation(f"{self._name}: the last transaction has not ended")
+        self._is_open = True
 
     def create_batch(self) -> SimBatch:
         """A batch that takes a few records."""
@@ -176,6 +180,7 @@ class SimProducer:
             return self.broker.end(self._name, self._epoch)
 
         await self._call("commit", end)
+        self._is_open = False
 
 
 class SimReader:
@@ -229,7 +234,7 @@ class SimReader:
         """A few committed records, or none after the time; the position moves behind them."""
         self._process.check()
         if self.broker.log((tp.topic, tp.partition)).stable_end <= self._positions[tp]:
-            await self.broker.news(timeout_ms / 1000)
+            await self.broker.news({(tp.topic, tp.partition)}, timeout_ms / 1000)
             return {}
 
         def read() -> dict[TopicPartition, list[Record]]:

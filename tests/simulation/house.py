@@ -40,7 +40,7 @@ class House:
     def __init__(self, stage: Stage, broker: Broker, topics: Topics) -> None:
         self._stage, self._broker = stage, broker
         self._tables: dict[str, dict[tuple[Any, int], tuple[int, bytes]]] = {name: {} for name in TABLES}
-        """Table -> (key, month) -> version, row: the views do not merge months."""
+        """Table -> (key, day or month it was born) -> version, row: within these a version replaces another."""
         self._newest: dict[RowPlace, int] = {}
         self._table_of = {topics.rows(table): table for table in ROWS_TABLES}
         self._dead_letters = topics.dead_letter
@@ -61,20 +61,21 @@ class House:
             row = table.check(wire)
             if row.month != batch.month:
                 self._stage.find(f"{batch.table} {row.key}: month {row.month} in a batch of {batch.month}")
-            self._put(batch.table, row.key, row.month, row.version, row.wire)
+            born = DECODE[batch.table](row.wire).born if TABLES[batch.table].by_day else row.month
+            self._put(batch.table, row.key, born, row.version, row.wire)
         if batch.table == WATERMARKS:
             for wire in batch.rows:
                 self._judge_watermark(DECODE[WATERMARKS](wire))
 
-    def _put(self, table: str, key: Any, month: int, version: int, wire: bytes) -> None:
+    def _put(self, table: str, key: Any, born: int, version: int, wire: bytes) -> None:
         stored = self._tables[table]
-        old = stored.get((key, month))
+        old = stored.get((key, born))
         if old is not None and version == old[0] and wire != old[1]:
             self._stage.find(
                 f"{table} {key}: version {version} has two contents, {DECODE[table](old[1])} and {DECODE[table](wire)}"
             )
         if old is None or version >= old[0]:
-            stored[key, month] = (version, wire)
+            stored[key, born] = (version, wire)
             self._newest[table, key] = max(version, self._newest.get((table, key), 0))
 
     def _is_visible(self, table: str, key: Any, version: int) -> bool:
@@ -168,10 +169,10 @@ class House:
         """All tables that the oracle fills."""
         visible: set[RowPlace] = set()
         for table, stored in self._tables.items():
-            for (key, month), (_, wire) in stored.items():
+            for (key, born), (_, wire) in stored.items():
                 if not DECODE[table](wire).is_deleted:
                     if (table, key) in visible:
-                        self._stage.find(f"{table} {key}: visible in month {month} and in another")
+                        self._stage.find(f"{table} {key}: visible under {born} and another day or month")
                     visible.add((table, key))
         return fold_rows((table, row) for table in self._tables for row in self.read(table))
 

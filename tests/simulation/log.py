@@ -1,7 +1,7 @@
 """The brokers' side of Kafka: logs with offsets and markers, transactions, fencing, compaction, committed offsets."""
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
@@ -60,7 +60,7 @@ class Log:
     @property
     def stable_end(self) -> int:
         """The last stable offset: before the first transaction that has no marker here yet."""
-        return min(self.open.values(), default=len(self.entries))
+        return min(self.open.values()) if self.open else len(self.entries)
 
     def read(self, position: int, limit: int) -> tuple[list[Record], int]:
         """Committed records from a position on, and the position behind them (or behind what is passed over)."""
@@ -91,7 +91,7 @@ class Broker:
         """(group, place) -> next offset."""
         self.on_commit: Any = lambda transaction: None
         """Told of a transaction when it is decided to commit it."""
-        self._waiting: list[asyncio.Future[None]] = []
+        self._waiting: list[tuple[Container[Place], asyncio.Future[None]]] = []
 
     def log(self, place: Place) -> Log:
         """A partition; made when it is first asked for."""
@@ -102,19 +102,22 @@ class Broker:
 
     # --- waiting for news ---------------------------------------------------------------------------------------
 
-    def _changed(self) -> None:
+    def _changed(self, place: Place) -> None:
         waiting, self._waiting = self._waiting, []
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
+        for places, future in waiting:
+            if place in places:
+                if not future.done():
+                    future.set_result(None)
+            elif not future.done():
+                self._waiting.append((places, future))
 
-    async def news(self, seconds: float) -> None:
-        """Until something new can be read somewhere, or the time is over."""
+    async def news(self, places: Container[Place], seconds: float) -> None:
+        """Until something new can be read at one of these places, or the time is over."""
         future = self._stage.loop.create_future()
         timer = self._stage.loop.call_later(
             seconds, lambda: None if future.done() else future.set_result(None)
         )
-        self._waiting.append(future)
+        self._waiting.append((places, future))
         try:
             await future
         finally:
@@ -132,7 +135,7 @@ class Broker:
             if place not in transaction.places:
                 transaction.places[place] = log.open[transaction] = first
         else:
-            self._changed()
+            self._changed(place)
         return first
 
     def begin_producer(self, name: str) -> int | None:
@@ -220,7 +223,7 @@ class Broker:
         transaction.waiting -= 1
         if not transaction.waiting:
             identity.running = None
-        self._changed()
+        self._changed(place)
 
     # --- compaction ---------------------------------------------------------------------------------------------
 

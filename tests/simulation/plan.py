@@ -41,7 +41,7 @@ class Plan:
         )
 
 
-def make_plan(seed: int, *, quiet: bool = False, stories: int = 8) -> Plan:
+def make_plan(seed: int, *, quiet: bool = False, stories: int = 14) -> Plan:
     """The plan of a seed. `quiet`: a single short history for crash points, no other disturbance."""
     chance = Random(seed)
     late = not quiet and chance.random() < 0.2
@@ -49,7 +49,7 @@ def make_plan(seed: int, *, quiet: bool = False, stories: int = 8) -> Plan:
     return Plan(
         world=random_world(seed, most_stories=stories, poison=poison, late=late, shared_orders=False),
         late=late,
-        misrouted=0.0 if chance.random() < 2 else 0.3,
+        misrouted=chance.choice((0.0, 0.0, 0.1, 0.4)),
         partitions=chance.choice((1, 2, 2, 3)),
         workers=1 if quiet else chance.choice((1, 2, 2, 3)),
         sinks=1 if quiet else chance.choice((1, 1, 2)),

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import Final, NamedTuple
 from unittest import mock
 
@@ -28,7 +29,7 @@ from tests.simulation.worker import Worker
 
 LOOK_SECONDS: Final = 0.5
 PATIENCE_SECONDS: Final = 300.0
-STILL_SECONDS: Final = 2.0
+STILL_SECONDS: Final = 1.0
 WRONG_KEYS: Final = (b"", b"x", b"acme|nobody", None)
 
 
@@ -44,6 +45,12 @@ class Result(NamedTuple):
     """Virtual."""
     records: int
     trace: list[str]
+
+
+@cache
+def _sink_settings(partitions: int, instance: str, wait_ms: int, rows: int) -> Settings:
+    sink = SinkSettings(instance=instance, batch_max_wait_ms=wait_ms, batch_max_rows=rows)
+    return Settings(partitions=partitions, kafka=KafkaSettings(), sink=sink)
 
 
 class World:
@@ -62,15 +69,7 @@ class World:
         self.lives = 0
         self.is_calm = False
         self._settings = [
-            Settings(
-                partitions=plan.partitions,
-                kafka=KafkaSettings(),
-                sink=SinkSettings(
-                    instance=str(slot),
-                    batch_max_wait_ms=plan.batch_max_wait_ms,
-                    batch_max_rows=plan.batch_max_rows,
-                ),
-            )
+            _sink_settings(plan.partitions, str(slot), plan.batch_max_wait_ms, plan.batch_max_rows)
             for slot in range(plan.sinks)
         ]
 

@@ -101,12 +101,14 @@ class SimConsumer(SimReader):
     ) -> Mapping[TopicPartition, list[Record]]:
         """Records of some partitions, or none after the time."""
         self.process.check()
+        logs = self.broker.logs
+        places = {(tp.topic, tp.partition): position for tp, position in self._assigned.items()}
         if not any(
-            position is not None and self.broker.log((tp.topic, tp.partition)).stable_end > position
-            for tp, position in self._assigned.items()
+            position is not None and place in logs and logs[place].stable_end > position
+            for place, position in places.items()
         ):
             # Even a call that does not wait takes a moment: else a loop that polls would stop the virtual clock.
-            await self.broker.news(max(timeout_ms / 1000, CALL_SECONDS))
+            await self.broker.news(places, max(timeout_ms / 1000, CALL_SECONDS))
             return {}
         assignment, asked = self._assignments, dict(self._assigned)
         chance = self._stage.chance

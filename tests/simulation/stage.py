@@ -132,7 +132,7 @@ class Stage:
 
     def latency(self) -> float:
         """Seconds that a request or an answer is on its way."""
-        if self.chance.random() < 0.01:
+        if self.chance.random() < 0.02:
             return RARE_LATENCY
         return LATENCIES[int(self.chance.random() * len(LATENCIES))]
 

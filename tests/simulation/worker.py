@@ -160,7 +160,7 @@ class Worker:
         fetched, chance = self._fetched, self._stage.chance
         asked = {place: state.position for place, state in fetched.items() if not state.records}
         if not any(self._broker.log(place).stable_end > position for place, position in asked.items()):
-            await self._broker.news(FETCH_SECONDS)
+            await self._broker.news(asked, FETCH_SECONDS)
 
         def answer() -> list[tuple[Place, list[Record], int, int]]:
             out = []
@@ -219,4 +219,4 @@ class Worker:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(self._options.epoch_interval_ms / 1000)
-            self.engine.tick()
+            await self.engine.tick()
