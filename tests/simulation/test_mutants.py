@@ -1,0 +1,110 @@
+"""The simulation finds what it is for: one guarantee of the product taken away, and a few seeds fail."""
+
+import inspect
+import textwrap
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from processors.pipeline import Pipeline
+from sinks.delivery import Delivery
+from sinks.ripening import Ripening
+from streams.engine import epochs
+from streams.engine.engine import Engine
+from streams.rows_reader import RowsReader
+from streams.sink import SinkProcess
+from tests.simulation.plan import make_plan
+from tests.simulation.run import run
+
+MOST_SEEDS = 120
+
+Edit = tuple[str, str]
+MUTANTS: dict[str, tuple[Any, str, list[Edit]]] = {
+    "the local store is written before the commit": (
+        Engine,
+        "_commit",
+        [
+            ("            partition.committed(cut, done.changelog_offset)\n", ""),
+            (
+                "            done = await commit(\n",
+                "            end = partition.store.changelog_offset + len(cut.pending.records)\n"
+                "            partition.committed(cut, end)\n"
+                "            done = await commit(\n",
+            ),
+        ],
+    ),
+    "a failed delivery does not keep the epoch from its commit": (
+        epochs,
+        "_steps",
+        [("    for _, delivery in outputs:\n        await delivery\n", "")],
+    ),
+    "a commit that nobody answered is taken for one": (
+        epochs,
+        "_steps",
+        [
+            (
+                "    await producer.commit_transaction()\n",
+                "    try:\n        await producer.commit_transaction()\n    except Exception:\n        pass\n",
+            )
+        ],
+    ),
+    "an event that was forwarded is not looked up among the seen ones": (
+        Pipeline,
+        "process",
+        [("if digest in seen or digest in known:", "if not is_forwarded and digest in known:")],
+    ),
+    "the version clock begins anew with every start": (
+        Pipeline,
+        "flush",
+        [("self._clock = max(self._clock + 1, self._now)", "self._clock = self._now")],
+    ),
+    "the sink commits before it inserts": (
+        SinkProcess,
+        "_flush",
+        [
+            ("        await self._reader.commit(self._committable(positions))\n", ""),
+            ("        # 2.\n", "        await self._reader.commit(self._committable(positions))\n"),
+        ],
+    ),
+    "an insert that may have failed is taken for one": (
+        Delivery,
+        "_insert",
+        [("                await self._wait(seconds)\n", "                return\n")],
+    ),
+    "watermarks do not wait for their rows": (
+        Ripening,
+        "ripe",
+        [("visible.get((topic, partition), -1) < end", "visible.get((topic, partition), -1) < 0")],
+    ),
+    "a sink flushes between two generations": (
+        RowsReader,
+        "positions",
+        [("if self._is_rebalancing:", "if False:")],
+    ),
+}
+
+
+def mutated(owner: Any, name: str, edits: list[Edit]) -> Any:
+    """The function with its source edited. Fails when an edit does not fit any more."""
+    function = getattr(owner, name)
+    source = inspect.getsource(function)
+    for before, after in edits:
+        assert before in source, f"{name} does not say {before!r} any more; mend the mutant"
+        source = source.replace(before, after, 1)
+    found: dict[str, Any] = {}
+    exec(textwrap.dedent(source), function.__globals__, found)
+    return found[name]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_guarantee_that_is_taken_away_is_missed(mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner, name, edits = MUTANTS[mutant]
+    monkeypatch.setattr(owner, name, mutated(owner, name, edits))
+    for seed in range(MOST_SEEDS):
+        rough = replace(
+            make_plan(seed), fault_rate=0.04, disturbances=0.7, sinks=2, spread_s=12.0, batch_max_wait_ms=500
+        )
+        if run(seed, rough).findings:
+            return
+    pytest.fail(f"{MOST_SEEDS} seeds did not miss it")
