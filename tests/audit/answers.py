@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import date
 from fractions import Fraction
 
 from tests.audit.questions import Question
 from tests.oracle.metrics.cells import Cell, Cells
 from tests.oracle.metrics.facts import StoreFacts
-from tests.oracle.metrics.report import Change, change_of, measured, report
-from tests.oracle.periods import resolve_period
+from tests.oracle.metrics.report import Change, change_of, daily, measured, report, value_of
+from tests.oracle.periods import Span, resolve_period
 
 Number = int | Fraction | None
 PREFIXES_STANDING = (
@@ -81,6 +82,8 @@ def oracle_answer(facts: StoreFacts, question: Question) -> dict[Cell, Told]:
     )
     if period.current is None or period.previous is None:
         return {}
+    if question.is_daily:
+        return _daily_answer(facts, question, period.current, period.previous)
     asked = {"channel": question.channel, "by": question.by}
     current = report(facts, period.current, question.as_of, **asked)
     previous = measured(facts, period.previous, question.as_of, **asked)
@@ -99,6 +102,27 @@ def oracle_answer(facts: StoreFacts, question: Question) -> dict[Cell, Told]:
             inferred=mark(current, cell, "inferred"),
         )
     return told
+
+
+def _daily_answer(facts: StoreFacts, question: Question, current: Span, previous: Span) -> dict[Cell, Told]:
+    """Every day beside the day at the same place of the previous period; the cell's value begins with the date."""
+    days, before = (
+        daily(facts, span, question.as_of, channel=question.channel, by=question.by)
+        for span in (current, previous)
+    )
+    told = {}
+    for place, (day, cells) in enumerate(days.items()):
+        then = list(before.values())[place] if place < len(before) else None
+        for cell in {*cells, *(then or ())}:
+            if ":" not in cell.metric:
+                was = None if then is None else value_of(cell, then)
+                told[on_day(cell, day)] = Told(value_of(cell, cells), was)
+    return told
+
+
+def on_day(cell: Cell, day: date) -> Cell:
+    """The cell of one day of a series."""
+    return cell._replace(value=f"{day}|{cell.value}" if cell.value else str(day))
 
 
 def told_of(change: Change, provisional: bool | None, matures_at: int | None) -> Told:

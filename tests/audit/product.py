@@ -5,8 +5,9 @@ from typing import Any, Final
 from dashboard.asking import Ask, Value
 from dashboard.periods import Compare, Convention, Period
 from dashboard.report import report
+from dashboard.series import series
 from schemas.metrics import METRICS
-from tests.audit.answers import Told
+from tests.audit.answers import Told, on_day
 from tests.audit.questions import Question
 from tests.oracle.metrics.cells import Cell
 
@@ -34,6 +35,8 @@ async def product_answer(
     client: Any, store: str, question: Question, metrics: tuple[str, ...] = ()
 ) -> dict[Cell, Told]:
     """All cells of the report. ValueError for two values of one cell. An empty period tells no periodic metrics."""
+    if question.is_daily:
+        return await _daily_answer(client, ask_of(store, question, metrics))
     answer = await report(client, ask_of(store, question, metrics))
     told: dict[Cell, Told] = {}
     for value in answer.values:
@@ -47,6 +50,17 @@ async def product_answer(
             raise ValueError(f"{cell}: two values in one report")
         told[cell] = told_of(value)
     return told
+
+
+async def _daily_answer(client: Any, ask: Ask) -> dict[Cell, Told]:
+    """The series: a cell a metric and day."""
+    return {
+        on_day(Cell(line.metric, "|".join(line.by), line.currency or ""), point.day): Told(
+            point.current, point.previous
+        )
+        for line in (await series(client, ask)).lines
+        for point in line.points
+    }
 
 
 def told_of(value: Value) -> Told:

@@ -36,6 +36,8 @@ class Question:
     by: str | None = None
     literal: bool = False
     shift: bool = False
+    is_daily: bool = False
+    """Every day for itself."""
     is_past: bool = False
     """Asked as of an instant that something comes after (H16)."""
 
@@ -44,6 +46,7 @@ class Question:
         parts += [f"{self.first}..{self.last}"] if self.first else []
         parts += [f"channel {self.channel}"] if self.channel is not None else []
         parts += [f"by {self.by}"] if self.by else []
+        parts += ["daily"] if self.is_daily else []
         return ", ".join(
             [*parts, *("literal" for _ in "1" if self.literal), *("shift" for _ in "1" if self.shift)]
         )
@@ -85,6 +88,9 @@ def all_questions(facts: StoreFacts, chance: random.Random) -> Iterator[Question
         end = start + timedelta(days=chance.choice((0, 0, 1, 3, 9, 30)))
         cut = chance.choice((None, None, *DIMENSIONS))
         yield Question("custom", newest + chance.choice(AFTER), start, end, by=cut)
+    for name in ("today", "last_7_days", "last_14_days"):
+        told_apart = chance.choice((None, None, "channel", "widget_id", "experience_id"))
+        yield Question(name, newest + chance.choice(AFTER), by=told_apart, is_daily=True)
     for name in ("custom", "today", "last_30_days"):
         as_of = chance.choice(instants) + chance.choice((0, 1, HOUR_MS))
         if name != "custom":

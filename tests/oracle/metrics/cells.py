@@ -69,7 +69,7 @@ class Scope:
 
     @property
     def known_purchases(self) -> list[Purchase]:
-        """Orders of any channel and time that are captured before `as_of`."""
+        """Orders of any channel that are captured before `as_of`: of others not even a cancel is known yet (H16, H55)."""
         return [purchase for purchase in self.facts.purchases if purchase.at < self.as_of]
 
     def groups(

@@ -38,7 +38,7 @@ def _revenue(scope: Scope) -> Cells:
     cells: Cells = {}
     if scope.by is not None and scope.by not in LINE_DIMENSIONS:
         return cells
-    for purchase in scope.facts.purchases:
+    for purchase in scope.known_purchases:
         if not scope.speaks(purchase.channel):
             continue
         for line in purchase.lines:

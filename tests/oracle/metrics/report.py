@@ -93,14 +93,16 @@ def channels(facts: StoreFacts) -> set[str]:
     return {event.channel for event in events} | {purchase.channel for purchase in facts.purchases}
 
 
-def daily(facts: StoreFacts, span: Span, as_of: int, *, channel: str | None = None) -> dict[date, Cells]:
+def daily(
+    facts: StoreFacts, span: Span, as_of: int, *, channel: str | None = None, by: str | None = None
+) -> dict[date, Cells]:
     """Each date of the span as a period of its own (H107), cut where the span is cut."""
     zone = facts.store.zone
     series = {}
     for day in dates(span.first, span.last):
         start = instant(day, zone)
         end = min(instant(date.fromordinal(day.toordinal() + 1), zone), span.end)
-        series[day] = of_scope(Scope(facts, start, end, as_of, channel))
+        series[day] = measured(facts, Span(day, day, start, end), as_of, channel=channel, by=by)
     return series
 
 

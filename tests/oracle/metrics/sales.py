@@ -22,7 +22,7 @@ def sales(scope: Scope) -> Cells:
         cells[Cell("average_price_per_item", "", currency)] = quotient(paid, units)
         for metric in ("total_revenue", "net_revenue"):
             add(cells, metric, "", currency, total)
-    for purchase in scope.facts.purchases:
+    for purchase in scope.known_purchases:
         for step in purchase.adjustments:
             if not (scope.holds(step.event.at) and scope.speaks(purchase.channel)):
                 continue
