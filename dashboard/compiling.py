@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Final
 
 from dashboard.asking import Freshness
@@ -112,25 +112,30 @@ def frame_of(resolved: Resolved, channel: str | None, *, daily: bool = False) ->
 
 def parameters(known: Freshness, resolved: Resolved, as_of: int, channel: str | None) -> dict[str, Any]:
     """The values of everything that a query of this period binds."""
-    settings = known.settings
-    # A row stands under the day it was born. Its dates may lie later by as long as a session is remembered, and earlier
-    # by what was late; what confirms a session comes up to a window after it.
-    later = timedelta(milliseconds=settings.retention_ms + settings.allowed_lateness_ms) + _ZONES
-    earlier = timedelta(milliseconds=2 * settings.retention_ms) + _ZONES
     spans = _spans(resolved)
     first = min(span.first for _, span in spans)
     last = max(span.last for _, span in spans)
     bound: dict[str, Any] = {
         "store": known.store,
         "as_of": as_of,
-        "born_from": first - later,
-        "born_to": last + earlier,
+        "born_from": born_by(known, first),
+        "born_to": last + timedelta(milliseconds=2 * known.settings.retention_ms) + _ZONES,
     }
     if channel is not None:
         bound["channel"] = channel
     for name, span in spans:
         bound |= {f"{name}_start": span.start, f"{name}_end": span.end}
     return bound
+
+
+def born_by(known: Freshness, day: date) -> date:
+    """The first day under which rows may stand whose dates are `day` or later.
+
+    A row stands under the day it was born. Its dates may lie later by as long as a session is remembered, and earlier by
+    what came late; what confirms a session comes up to a window after it.
+    """
+    settings = known.settings
+    return day - timedelta(milliseconds=settings.retention_ms + settings.allowed_lateness_ms) - _ZONES
 
 
 def _spans(resolved: Resolved) -> list[tuple[str, Span]]:

@@ -36,7 +36,7 @@ async def report(client: Any, ask: Ask) -> Report:
     names = chosen(ask)
     own = [name for name in names if not METRICS[name].query]
     gauges = [name for name in names if METRICS[name].query == "gauges"]
-    answers = [gauge_values(client, ask.store, as_of, gauges)] if gauges else []
+    answers = [gauge_values(client, known, as_of, gauges)] if gauges else []
     customers = [name for name in names if METRICS[name].section is Section.CUSTOMERS]
     if customers:
         answers.append(customer_values(client, customer_ask(ask, known, as_of, resolved), customers))

@@ -18,6 +18,28 @@ class Column(NamedTuple):
     type: str
 
 
+class Derived(NamedTuple):
+    """A column that ClickHouse computes from the others when a row comes in."""
+
+    name: str
+    type: str
+    sql: str
+    says: str
+
+
+def _hash(name: str, says: str, *parts: str) -> Derived:
+    """128 bits of SipHash over the store and `parts`: what the engine itself tells texts apart by in a distinct count."""
+    return Derived(name, "UInt128", _hashed(*parts), f"128-bit hash of {says}, for distinct counts and joins")
+
+
+def _hashed(*parts: str) -> str:
+    return f"reinterpretAsUInt128(sipHash128(store_id, {', '.join(parts)}))"
+
+
+_PERSON: Final = _hash("person_hash", "store and person", "person")
+_SESSION: Final = _hash("session_hash", "store, person and session", "person", "session_key")
+
+
 class Table(NamedTuple):
     """One table, fed by the rows topic of the same name (or by the dead-letter topic)."""
 
@@ -25,6 +47,7 @@ class Table(NamedTuple):
     row: type[Struct]
     key: tuple[str, ...]
     """What identifies a row: that which a higher version replaces."""
+    derived: tuple[Derived, ...] = ()
     by_day: bool = False
     """Stored by the day a row was born, after the store: reads of a period touch its days, and FINAL merges the last."""
     ttl: str = ""
@@ -48,15 +71,44 @@ class Table(NamedTuple):
         return (self.row.__doc__ or "").strip().splitlines()[0]
 
 
+_EXPOSED: Final = Derived(
+    "exposed_hash",
+    "Array(UInt128)",
+    f"arrayMap(key -> {_hashed('person', 'key')}, exposed_session)",
+    "128-bit hash of store, person and session, for each of exposed_session",
+)
+_EXECUTION: Final = _hash("execution_hash", "store and execution", "execution_id")
+_COMMUNICATION: Final = _hash("communication_hash", "store and communication", "communication_id")
+
 TABLES: Final = {
     table.name: table
     for table in (
-        Table("sessions", rows.SessionRow, ("store_id", "person", "session_key"), by_day=True),
-        Table("exposures", rows.ExposureRow, ("store_id", "person", "session_key", "widget_id"), by_day=True),
-        Table("orders", rows.OrderRow, ("store_id", "order_id"), by_day=True),
-        Table("journeys", rows.JourneyRow, ("store_id", "execution_id", "partition")),
+        Table(
+            "sessions",
+            rows.SessionRow,
+            ("store_id", "person", "session_key"),
+            (_PERSON, _SESSION),
+            by_day=True,
+        ),
+        Table(
+            "exposures",
+            rows.ExposureRow,
+            ("store_id", "person", "session_key", "widget_id"),
+            (_PERSON, _SESSION),
+            by_day=True,
+        ),
+        Table("orders", rows.OrderRow, ("store_id", "order_id"), (_SESSION, _EXPOSED), by_day=True),
+        Table(
+            "journeys", rows.JourneyRow, ("store_id", "execution_id", "partition"), (_EXECUTION,), by_day=True
+        ),
         # With the event: nothing need be remembered of a sending for the day on which it is repeated.
-        Table("notifications", rows.NotificationRow, ("store_id", "communication_id", "person", "event_id")),
+        Table(
+            "notifications",
+            rows.NotificationRow,
+            ("store_id", "communication_id", "person", "event_id"),
+            (_COMMUNICATION,),
+            by_day=True,
+        ),
         Table("definitions", rows.DefinitionRow, ("store_id", "kind", "id", "effective_at")),
         Table(
             "counters",
@@ -102,6 +154,8 @@ def create_table(table: Table, *, comments: dict[str, str] | None = None) -> str
     for column in table.columns:
         comment = comments.get(column.name, "").replace("\\", "\\\\").replace("'", "\\'")
         lines.append(f"    `{column.name}` {column.type}" + (f" COMMENT '{comment}'" if comment else ""))
+    for each in table.derived:
+        lines.append(f"    `{each.name}` {each.type} MATERIALIZED {each.sql} COMMENT '{each.says}'")
     ttl = f"\nTTL {table.ttl}" if table.ttl else ""
     note = table.comment.replace("\\", "\\\\").replace("'", "\\'")
     return (

@@ -45,7 +45,9 @@ CREATE TABLE IF NOT EXISTS sessions (
     `matures_at` DateTime64(3, 'UTC') COMMENT 'last_shown_at + attribution window, 0 if none',
     `viewed` UInt8 COMMENT 'an impression, then the details of the same product (M17)',
     `version` UInt64,
-    `is_deleted` UInt8
+    `is_deleted` UInt8,
+    `person_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person)) COMMENT '128-bit hash of store and person, for distinct counts and joins',
+    `session_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person, session_key)) COMMENT '128-bit hash of store, person and session, for distinct counts and joins'
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
@@ -72,7 +74,9 @@ CREATE TABLE IF NOT EXISTS exposures (
     `shown_at` Array(DateTime64(3, 'UTC')) COMMENT 'the earliest impression of each of these',
     `viewed` UInt8 COMMENT 'details of a product this widget had shown in the session (M17 by widget)',
     `version` UInt64,
-    `is_deleted` UInt8
+    `is_deleted` UInt8,
+    `person_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person)) COMMENT '128-bit hash of store and person, for distinct counts and joins',
+    `session_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person, session_key)) COMMENT '128-bit hash of store, person and session, for distinct counts and joins'
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
@@ -120,7 +124,9 @@ CREATE TABLE IF NOT EXISTS orders (
     `adjustment_amount` Array(Int64) COMMENT 'what it took of the total',
     `adjustment_lines` Array(Array(Int64)) COMMENT 'for each adjustment, what it took of each line\'s paid amount (H57)',
     `version` UInt64,
-    `is_deleted` UInt8
+    `is_deleted` UInt8,
+    `session_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person, session_key)) COMMENT '128-bit hash of store, person and session, for distinct counts and joins',
+    `exposed_hash` Array(UInt128) MATERIALIZED arrayMap(key -> reinterpretAsUInt128(sipHash128(store_id, person, key)), exposed_session) COMMENT '128-bit hash of store, person and session, for each of exposed_session'
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
@@ -149,11 +155,12 @@ CREATE TABLE IF NOT EXISTS journeys (
     `goal_at` DateTime64(3, 'UTC') COMMENT 'the earliest goal, 0 if none came here',
     `last_at` DateTime64(3, 'UTC') COMMENT 'the latest event',
     `version` UInt64,
-    `is_deleted` UInt8
+    `is_deleted` UInt8,
+    `execution_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, execution_id)) COMMENT '128-bit hash of store and execution, for distinct counts and joins'
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
-ORDER BY (store_id, execution_id, partition)
+ORDER BY (store_id, born, execution_id, partition)
 SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'An execution of a journey as one Kafka partition saw it: its events may come under different keys.';
 
@@ -170,11 +177,12 @@ CREATE TABLE IF NOT EXISTS notifications (
     `journey_id` String,
     `execution_id` String,
     `version` UInt64,
-    `is_deleted` UInt8
+    `is_deleted` UInt8,
+    `communication_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, communication_id)) COMMENT '128-bit hash of store and communication, for distinct counts and joins'
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
-ORDER BY (store_id, communication_id, person, event_id)
+ORDER BY (store_id, born, communication_id, person, event_id)
 SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'One sending of a communication to a person; which of several is the communication\'s is decided at reading (H90).';
 

@@ -68,7 +68,7 @@ FROM
         SELECT reached_date AS bucket, store_id, channel
         FROM (
             SELECT
-                store_id, person, session_key, channel, event_id, goal, reached_at, reached_date,
+                store_id, person_hash, session_hash, channel, event_id, goal, reached_at, reached_date,
                 if(named != '', [named], arrayDistinct(arrayFilter((id, first) -> first <= reached_at, experience_id,
                     experience_first_at))) AS experiences,
                 goal = 'purchase' AND NOT valued AS bought,
@@ -79,8 +79,8 @@ FROM
             FROM
             (
                 SELECT
-                    store_id, person, session_key, channel, experience_id, experience_first_at, event_id, goal, named,
-                    reached_at, reached_date, valued, amount, given_currency, given_exponent
+                    store_id, person_hash, session_hash, channel, experience_id, experience_first_at, event_id, goal,
+                    named, reached_at, reached_date, valued, amount, given_currency, given_exponent
                 FROM sessions FINAL
                 ARRAY JOIN
                     goal_event_id AS event_id, goal_id AS goal, goal_experience_id AS named, goal_at AS reached_at,
@@ -91,12 +91,13 @@ FROM
             LEFT JOIN
             (
                 SELECT
-                    store_id, person, session_key,
+                    session_hash,
                     groupArray((toUnixTimestamp64Milli(captured_at), order_id, total, currency, exponent)) AS captured
                 FROM orders FINAL
-                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_key != ''
-                GROUP BY store_id, person, session_key
-            ) AS basket USING (store_id, person, session_key)
+                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_hash IN
+                    (SELECT session_hash FROM sessions FINAL WHERE 1 AND goals > 0 AND orders > 0)
+                GROUP BY session_hash
+            ) AS basket USING (session_hash)
         )
         WHERE notEmpty(experiences) AND 1
         )
@@ -106,7 +107,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, 0 AS personalized_sessions_, 0 AS personalization_conversions_, 0 AS personalized_purchase_sessions_, 0 AS personalized_goal_sessions_, personalized_orders_ FROM (
         SELECT bucket, store_id, channel, countIf(personalized) AS personalized_orders_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, session_key != '' AND (store_id, person, session_key) IN (SELECT store_id, person, session_key FROM sessions FINAL WHERE 1 AND notEmpty(experience_id)) AS personalized
+        SELECT store_date AS bucket, store_id, channel, session_hash IN (SELECT session_hash FROM sessions FINAL WHERE 1 AND orders > 0 AND notEmpty(experience_id)) AS personalized
         FROM orders FINAL
         WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND 1
         )
@@ -140,7 +141,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, experience_id, variant_id, test_id, personalized_sessions_, personalized_purchase_sessions_, 0 AS personalized_orders_ FROM (
         SELECT bucket, store_id, channel, experience_id, variant_id, test_id, count() AS personalized_sessions_, countIf(ordered) AS personalized_purchase_sessions_
         FROM (
-        SELECT DISTINCT store_date AS bucket, store_id, person, session_key, channel, experience AS experience_id, variant AS variant_id, test AS test_id, orders > 0 AS ordered
+        SELECT DISTINCT store_date AS bucket, store_id, session_hash, channel, experience AS experience_id, variant AS variant_id, test AS test_id, orders > 0 AS ordered
         FROM sessions FINAL ARRAY JOIN experience_id AS experience, variant_id AS variant, test_id AS test
         WHERE 1 AND 1
         )
@@ -153,14 +154,14 @@ FROM
         SELECT DISTINCT store_date AS bucket, store_id, order_id, channel, experience AS experience_id, variant AS variant_id, test AS test_id
         FROM (
             SELECT store_id, order_id, channel, currency, exponent, total, captured_at, store_date, experience, variant, test
-            FROM (SELECT * FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_key != '') AS bought
+            FROM (SELECT *, session_hash FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC')) AS bought
             INNER JOIN
             (
-                SELECT store_id, person, session_key, experience, variant, test
+                SELECT session_hash, experience, variant, test
                 FROM sessions FINAL
                 ARRAY JOIN experience_id AS experience, variant_id AS variant, test_id AS test
-                WHERE 1
-            ) AS served USING (store_id, person, session_key)
+                WHERE 1 AND orders > 0
+            ) AS served USING (session_hash)
         )
         WHERE 1 AND 1
         )
@@ -190,7 +191,7 @@ FROM
         SELECT reached_date AS bucket, store_id, channel, goal AS goal_id, arrayJoin(experiences) AS experience_id
         FROM (
             SELECT
-                store_id, person, session_key, channel, event_id, goal, reached_at, reached_date,
+                store_id, person_hash, session_hash, channel, event_id, goal, reached_at, reached_date,
                 if(named != '', [named], arrayDistinct(arrayFilter((id, first) -> first <= reached_at, experience_id,
                     experience_first_at))) AS experiences,
                 goal = 'purchase' AND NOT valued AS bought,
@@ -201,8 +202,8 @@ FROM
             FROM
             (
                 SELECT
-                    store_id, person, session_key, channel, experience_id, experience_first_at, event_id, goal, named,
-                    reached_at, reached_date, valued, amount, given_currency, given_exponent
+                    store_id, person_hash, session_hash, channel, experience_id, experience_first_at, event_id, goal,
+                    named, reached_at, reached_date, valued, amount, given_currency, given_exponent
                 FROM sessions FINAL
                 ARRAY JOIN
                     goal_event_id AS event_id, goal_id AS goal, goal_experience_id AS named, goal_at AS reached_at,
@@ -213,12 +214,13 @@ FROM
             LEFT JOIN
             (
                 SELECT
-                    store_id, person, session_key,
+                    session_hash,
                     groupArray((toUnixTimestamp64Milli(captured_at), order_id, total, currency, exponent)) AS captured
                 FROM orders FINAL
-                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_key != ''
-                GROUP BY store_id, person, session_key
-            ) AS basket USING (store_id, person, session_key)
+                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_hash IN
+                    (SELECT session_hash FROM sessions FINAL WHERE 1 AND goals > 0 AND orders > 0)
+                GROUP BY session_hash
+            ) AS basket USING (session_hash)
         )
         WHERE notEmpty(experiences) AND 1
         )
@@ -257,7 +259,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, currency, exponent, personalization_revenue_, toInt128(0) AS personalization_goal_revenue_, 0 AS personalization_conversions_, personalized_orders_ FROM (
         SELECT bucket, store_id, channel, currency, exponent, sumIf(toInt128(paid_total), personalized) AS personalization_revenue_, countIf(personalized) AS personalized_orders_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, currency, exponent, total AS paid_total, session_key != '' AND (store_id, person, session_key) IN (SELECT store_id, person, session_key FROM sessions FINAL WHERE 1 AND notEmpty(experience_id)) AS personalized
+        SELECT store_date AS bucket, store_id, channel, currency, exponent, total AS paid_total, session_hash IN (SELECT session_hash FROM sessions FINAL WHERE 1 AND orders > 0 AND notEmpty(experience_id)) AS personalized
         FROM orders FINAL
         WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND 1
         )
@@ -270,7 +272,7 @@ FROM
         SELECT reached_date AS bucket, store_id, channel, worth AS value, worth_currency AS currency, worth_exponent AS exponent
         FROM (
             SELECT
-                store_id, person, session_key, channel, event_id, goal, reached_at, reached_date,
+                store_id, person_hash, session_hash, channel, event_id, goal, reached_at, reached_date,
                 if(named != '', [named], arrayDistinct(arrayFilter((id, first) -> first <= reached_at, experience_id,
                     experience_first_at))) AS experiences,
                 goal = 'purchase' AND NOT valued AS bought,
@@ -281,8 +283,8 @@ FROM
             FROM
             (
                 SELECT
-                    store_id, person, session_key, channel, experience_id, experience_first_at, event_id, goal, named,
-                    reached_at, reached_date, valued, amount, given_currency, given_exponent
+                    store_id, person_hash, session_hash, channel, experience_id, experience_first_at, event_id, goal,
+                    named, reached_at, reached_date, valued, amount, given_currency, given_exponent
                 FROM sessions FINAL
                 ARRAY JOIN
                     goal_event_id AS event_id, goal_id AS goal, goal_experience_id AS named, goal_at AS reached_at,
@@ -293,12 +295,13 @@ FROM
             LEFT JOIN
             (
                 SELECT
-                    store_id, person, session_key,
+                    session_hash,
                     groupArray((toUnixTimestamp64Milli(captured_at), order_id, total, currency, exponent)) AS captured
                 FROM orders FINAL
-                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_key != ''
-                GROUP BY store_id, person, session_key
-            ) AS basket USING (store_id, person, session_key)
+                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_hash IN
+                    (SELECT session_hash FROM sessions FINAL WHERE 1 AND goals > 0 AND orders > 0)
+                GROUP BY session_hash
+            ) AS basket USING (session_hash)
         )
         WHERE notEmpty(experiences) AND 1
         )
@@ -337,14 +340,14 @@ FROM
         SELECT DISTINCT store_date AS bucket, store_id, order_id, channel, currency, exponent, total AS paid_total, experience AS experience_id, variant AS variant_id, test AS test_id
         FROM (
             SELECT store_id, order_id, channel, currency, exponent, total, captured_at, store_date, experience, variant, test
-            FROM (SELECT * FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_key != '') AS bought
+            FROM (SELECT *, session_hash FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC')) AS bought
             INNER JOIN
             (
-                SELECT store_id, person, session_key, experience, variant, test
+                SELECT session_hash, experience, variant, test
                 FROM sessions FINAL
                 ARRAY JOIN experience_id AS experience, variant_id AS variant, test_id AS test
-                WHERE 1
-            ) AS served USING (store_id, person, session_key)
+                WHERE 1 AND orders > 0
+            ) AS served USING (session_hash)
         )
         WHERE 1 AND 1
         )
@@ -397,7 +400,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, recommendation_sessions_, recommendation_viewed_sessions_, recommendation_converted_sessions_, recommendation_pending_sessions_, recommendation_mature_at_, recommendation_matured_sessions_, recommendation_matured_converted_sessions_, purchase_sessions_, purchase_sessions_with_recommended_, 0 AS recommendation_unique_customers_, 0 AS recommended_product_purchases_, 0 AS recommended_units_ FROM (
         SELECT bucket, store_id, channel, countIf(exposed) AS recommendation_sessions_, countIf(exposed AND viewed) AS recommendation_viewed_sessions_, countIf(converted) AS recommendation_converted_sessions_, countIf(exposed AND NOT matured) AS recommendation_pending_sessions_, maxIf(mature_at, exposed) AS recommendation_mature_at_, countIf(exposed AND matured) AS recommendation_matured_sessions_, countIf(converted AND matured) AS recommendation_matured_converted_sessions_, countIf(ordered) AS purchase_sessions_, countIf(bought_recommended) AS purchase_sessions_with_recommended_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, orders > 0 AS ordered, orders > 0 AND (store_id, person, session_key) IN (SELECT store_id, person, session_key FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_key != '' AND has(credit, 'direct')) AS bought_recommended, impressions > 0 AS exposed, viewed, impressions > 0 AND (store_id, person, session_key) IN (SELECT store_id, person, arrayJoin(exposed_session) FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC')) AS converted, matures_at AS mature_at, matures_at <= (SELECT data_as_of FROM data_as_of) AS matured
+        SELECT store_date AS bucket, store_id, channel, orders > 0 AS ordered, orders > 0 AND session_hash IN (SELECT session_hash FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_key != '' AND has(credit, 'direct')) AS bought_recommended, impressions > 0 AS exposed, viewed, impressions > 0 AND session_hash IN (SELECT arrayJoin(exposed_hash) FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC')) AS converted, matures_at AS mature_at, matures_at <= (SELECT data_as_of FROM data_as_of) AS matured
         FROM sessions FINAL
         WHERE 1 AND 1
         )
@@ -405,9 +408,9 @@ FROM
     )
     UNION ALL
     SELECT store_id, bucket AS store_date, channel, 0 AS recommendation_sessions_, 0 AS recommendation_viewed_sessions_, 0 AS recommendation_converted_sessions_, 0 AS recommendation_pending_sessions_, toDateTime64(0, 3, 'UTC') AS recommendation_mature_at_, 0 AS recommendation_matured_sessions_, 0 AS recommendation_matured_converted_sessions_, 0 AS purchase_sessions_, 0 AS purchase_sessions_with_recommended_, recommendation_unique_customers_, 0 AS recommended_product_purchases_, 0 AS recommended_units_ FROM (
-        SELECT bucket, store_id, channel, uniqExact(person) AS recommendation_unique_customers_
+        SELECT bucket, store_id, channel, uniqExact(person_hash) AS recommendation_unique_customers_
         FROM (
-        SELECT shown_date AS bucket, store_id, person, shown_channel AS channel
+        SELECT shown_date AS bucket, store_id, person_hash, shown_channel AS channel
         FROM exposures FINAL ARRAY JOIN shown_dates AS shown_date, shown_channels AS shown_channel, shown_at AS seen_at
         WHERE 1 AND 1
         )
@@ -465,7 +468,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, widget_id, recommendation_sessions_, recommendation_viewed_sessions_, recommendation_converted_sessions_, 0 AS recommendation_pending_sessions_, toDateTime64(0, 3, 'UTC') AS recommendation_mature_at_, 0 AS recommendation_matured_sessions_, 0 AS recommendation_matured_converted_sessions_, 0 AS recommendation_unique_customers_, 0 AS recommended_product_purchases_, 0 AS recommended_units_ FROM (
         SELECT bucket, store_id, channel, widget_id, count() AS recommendation_sessions_, countIf(viewed) AS recommendation_viewed_sessions_, countIf(converted) AS recommendation_converted_sessions_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, widget_id, viewed, (store_id, person, session_key, widget_id) IN (SELECT store_id, person, seen.1, seen.2 FROM (SELECT store_id, person, arrayJoin(arrayZip(exposed_session, exposed_widget)) AS seen FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC'))) AS converted
+        SELECT store_date AS bucket, store_id, channel, widget_id, viewed, (session_hash, widget_id) IN (SELECT seen.1, seen.2 FROM (SELECT arrayJoin(arrayZip(exposed_hash, exposed_widget)) AS seen FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC'))) AS converted
         FROM exposures FINAL
         WHERE 1 AND 1
         )
@@ -475,14 +478,14 @@ FROM
     SELECT store_id, bucket AS store_date, channel, widget_id, 0 AS recommendation_sessions_, 0 AS recommendation_viewed_sessions_, 0 AS recommendation_converted_sessions_, recommendation_pending_sessions_, recommendation_mature_at_, recommendation_matured_sessions_, recommendation_matured_converted_sessions_, 0 AS recommendation_unique_customers_, 0 AS recommended_product_purchases_, 0 AS recommended_units_ FROM (
         SELECT bucket, store_id, channel, widget_id, countIf(NOT matured) AS recommendation_pending_sessions_, max(mature_at) AS recommendation_mature_at_, countIf(matured) AS recommendation_matured_sessions_, countIf(converted AND matured) AS recommendation_matured_converted_sessions_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, widget_id, (store_id, person, session_key, widget_id) IN (SELECT store_id, person, seen.1, seen.2 FROM (SELECT store_id, person, arrayJoin(arrayZip(exposed_session, exposed_widget)) AS seen FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC'))) AS converted, mature AS mature_at, mature <= (SELECT data_as_of FROM data_as_of) AS matured
+        SELECT store_date AS bucket, store_id, channel, widget_id, (session_hash, widget_id) IN (SELECT seen.1, seen.2 FROM (SELECT arrayJoin(arrayZip(exposed_hash, exposed_widget)) AS seen FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC'))) AS converted, mature AS mature_at, mature <= (SELECT data_as_of FROM data_as_of) AS matured
         FROM (
-            SELECT store_id, person, session_key, channel, widget_id, started_at, store_date, mature
-            FROM (SELECT * FROM exposures FINAL WHERE 1) AS seen
+            SELECT store_id, person_hash, session_hash, channel, widget_id, started_at, store_date, mature
+            FROM (SELECT *, person_hash, session_hash FROM exposures FINAL WHERE 1) AS seen
             INNER JOIN
             (
-                SELECT store_id, person, session_key, matures_at AS mature FROM sessions FINAL WHERE 1 AND impressions > 0
-            ) AS session USING (store_id, person, session_key)
+                SELECT session_hash, matures_at AS mature FROM sessions FINAL WHERE 1 AND impressions > 0
+            ) AS session USING (session_hash)
         )
         WHERE 1 AND 1
         )
@@ -490,9 +493,9 @@ FROM
     )
     UNION ALL
     SELECT store_id, bucket AS store_date, channel, widget_id, 0 AS recommendation_sessions_, 0 AS recommendation_viewed_sessions_, 0 AS recommendation_converted_sessions_, 0 AS recommendation_pending_sessions_, toDateTime64(0, 3, 'UTC') AS recommendation_mature_at_, 0 AS recommendation_matured_sessions_, 0 AS recommendation_matured_converted_sessions_, recommendation_unique_customers_, 0 AS recommended_product_purchases_, 0 AS recommended_units_ FROM (
-        SELECT bucket, store_id, channel, widget_id, uniqExact(person) AS recommendation_unique_customers_
+        SELECT bucket, store_id, channel, widget_id, uniqExact(person_hash) AS recommendation_unique_customers_
         FROM (
-        SELECT shown_date AS bucket, store_id, person, shown_channel AS channel, widget_id
+        SELECT shown_date AS bucket, store_id, person_hash, shown_channel AS channel, widget_id
         FROM exposures FINAL ARRAY JOIN shown_dates AS shown_date, shown_channels AS shown_channel, shown_at AS seen_at
         WHERE 1 AND 1
         )
@@ -779,21 +782,24 @@ FROM
         SELECT step_date AS bucket, store_id, of_channel AS channel, step = 1 AS started, step = 2 AND stop.2 = 0 AS completed, step = 2 AND stop.2 = 1 AS canceled, has_goal AS reached_goal, NOT has_ended AS open
         FROM (
             SELECT
-                store_id, execution_id,
-                minIf((started_at, start_event_id, start_date, journey_id, journey_version, channel), started_at > 0) AS start,
-                min((first_at, first_event_id, first_journey_id, first_channel)) AS earliest,
-                minIf((terminal_at, terminal_kind = 'cancel', terminal_date), terminal_at > 0 AND terminal_at < toDateTime64('2100-01-01', 3, 'UTC')) AS stop,
+                store_id, execution_hash,
+                minIf(started_at, started_at > 0) AS start_at,
+                argMinIf((start_date, journey_id, journey_version, channel), (started_at, start_event_id), started_at > 0)
+                    AS start,
+                argMin((first_journey_id, first_channel), (first_at, first_event_id)) AS earliest,
+                minIf((terminal_at, terminal_kind = 'cancel'), terminal_at > 0 AND terminal_at < toDateTime64('2100-01-01', 3, 'UTC')) AS stop,
+                minIf(terminal_date, terminal_at > 0 AND terminal_at < toDateTime64('2100-01-01', 3, 'UTC')) AS stop_date,
                 minIf(goal_at, goal_at > 0) AS reached_at,
-                start.1 > 0 AND start.1 < toDateTime64('2100-01-01', 3, 'UTC') AS has_started,
-                if(has_started, start.4, earliest.3) AS of_journey,
-                if(has_started, start.5, '') AS of_version,
-                if(has_started, start.6, earliest.4) AS of_channel,
+                start_at > 0 AND start_at < toDateTime64('2100-01-01', 3, 'UTC') AS has_started,
+                if(has_started, start.2, earliest.1) AS of_journey,
+                if(has_started, start.3, '') AS of_version,
+                if(has_started, start.4, earliest.2) AS of_channel,
                 stop.1 > 0 AS has_ended,
                 reached_at > 0 AND reached_at < toDateTime64('2100-01-01', 3, 'UTC') AS has_goal
             FROM journeys FINAL
             WHERE 1
-            GROUP BY store_id, execution_id
-        ) ARRAY JOIN [start.1, stop.1] AS step_at, [start.3, stop.3] AS step_date, [1, 2] AS step
+            GROUP BY store_id, execution_hash
+        ) ARRAY JOIN [start_at, stop.1] AS step_at, [start.1, stop_date] AS step_date, [1, 2] AS step
         WHERE if(step = 1, has_started, has_ended) AND 1
         )
         GROUP BY bucket, store_id, channel
@@ -802,14 +808,16 @@ FROM
     SELECT store_id, bucket AS store_date, channel, 0 AS journeys_started_, 0 AS journeys_completed_, 0 AS journeys_canceled_, journey_notifications_sent_, 0 AS journeys_converted_, 0 AS journeys_open_ FROM (
         SELECT bucket, store_id, channel, count() AS journey_notifications_sent_
         FROM (
-        SELECT sent.3 AS bucket, store_id, sent.4 AS channel
+        SELECT first_date AS bucket, store_id, sent.1 AS channel
         FROM (
             SELECT
-                store_id, communication_id,
-                min((sent_at, event_id, store_date, channel, notification_channel, journey_id)) AS sent
+                store_id, communication_hash,
+                min(sent_at) AS first_at,
+                min(store_date) AS first_date,
+                argMin((channel, notification_channel, journey_id), (sent_at, event_id)) AS sent
             FROM notifications FINAL
             WHERE 1
-            GROUP BY store_id, communication_id
+            GROUP BY store_id, communication_hash
         )
         WHERE 1 AND 1
         )
@@ -850,21 +858,24 @@ FROM
         SELECT step_date AS bucket, store_id, of_channel AS channel, of_journey AS journey_id, step = 1 AS started, step = 2 AND stop.2 = 0 AS completed, step = 2 AND stop.2 = 1 AS canceled, has_goal AS reached_goal, NOT has_ended AS open
         FROM (
             SELECT
-                store_id, execution_id,
-                minIf((started_at, start_event_id, start_date, journey_id, journey_version, channel), started_at > 0) AS start,
-                min((first_at, first_event_id, first_journey_id, first_channel)) AS earliest,
-                minIf((terminal_at, terminal_kind = 'cancel', terminal_date), terminal_at > 0 AND terminal_at < toDateTime64('2100-01-01', 3, 'UTC')) AS stop,
+                store_id, execution_hash,
+                minIf(started_at, started_at > 0) AS start_at,
+                argMinIf((start_date, journey_id, journey_version, channel), (started_at, start_event_id), started_at > 0)
+                    AS start,
+                argMin((first_journey_id, first_channel), (first_at, first_event_id)) AS earliest,
+                minIf((terminal_at, terminal_kind = 'cancel'), terminal_at > 0 AND terminal_at < toDateTime64('2100-01-01', 3, 'UTC')) AS stop,
+                minIf(terminal_date, terminal_at > 0 AND terminal_at < toDateTime64('2100-01-01', 3, 'UTC')) AS stop_date,
                 minIf(goal_at, goal_at > 0) AS reached_at,
-                start.1 > 0 AND start.1 < toDateTime64('2100-01-01', 3, 'UTC') AS has_started,
-                if(has_started, start.4, earliest.3) AS of_journey,
-                if(has_started, start.5, '') AS of_version,
-                if(has_started, start.6, earliest.4) AS of_channel,
+                start_at > 0 AND start_at < toDateTime64('2100-01-01', 3, 'UTC') AS has_started,
+                if(has_started, start.2, earliest.1) AS of_journey,
+                if(has_started, start.3, '') AS of_version,
+                if(has_started, start.4, earliest.2) AS of_channel,
                 stop.1 > 0 AS has_ended,
                 reached_at > 0 AND reached_at < toDateTime64('2100-01-01', 3, 'UTC') AS has_goal
             FROM journeys FINAL
             WHERE 1
-            GROUP BY store_id, execution_id
-        ) ARRAY JOIN [start.1, stop.1] AS step_at, [start.3, stop.3] AS step_date, [1, 2] AS step
+            GROUP BY store_id, execution_hash
+        ) ARRAY JOIN [start_at, stop.1] AS step_at, [start.1, stop_date] AS step_date, [1, 2] AS step
         WHERE if(step = 1, has_started, has_ended) AND 1
         )
         GROUP BY bucket, store_id, channel, journey_id
@@ -873,14 +884,16 @@ FROM
     SELECT store_id, bucket AS store_date, channel, journey_id, 0 AS journeys_started_, 0 AS journeys_completed_, 0 AS journeys_canceled_, journey_notifications_sent_, 0 AS journeys_converted_, 0 AS journeys_open_ FROM (
         SELECT bucket, store_id, channel, journey_id, count() AS journey_notifications_sent_
         FROM (
-        SELECT sent.3 AS bucket, store_id, sent.4 AS channel, sent.6 AS journey_id
+        SELECT first_date AS bucket, store_id, sent.1 AS channel, sent.3 AS journey_id
         FROM (
             SELECT
-                store_id, communication_id,
-                min((sent_at, event_id, store_date, channel, notification_channel, journey_id)) AS sent
+                store_id, communication_hash,
+                min(sent_at) AS first_at,
+                min(store_date) AS first_date,
+                argMin((channel, notification_channel, journey_id), (sent_at, event_id)) AS sent
             FROM notifications FINAL
             WHERE 1
-            GROUP BY store_id, communication_id
+            GROUP BY store_id, communication_hash
         )
         WHERE 1 AND 1
         )
@@ -907,14 +920,16 @@ FROM
     SELECT store_id, bucket AS store_date, channel, notification_channel, journey_id, journey_notifications_sent_ FROM (
         SELECT bucket, store_id, channel, notification_channel, journey_id, count() AS journey_notifications_sent_
         FROM (
-        SELECT sent.3 AS bucket, store_id, sent.4 AS channel, sent.5 AS notification_channel, sent.6 AS journey_id
+        SELECT first_date AS bucket, store_id, sent.1 AS channel, sent.2 AS notification_channel, sent.3 AS journey_id
         FROM (
             SELECT
-                store_id, communication_id,
-                min((sent_at, event_id, store_date, channel, notification_channel, journey_id)) AS sent
+                store_id, communication_hash,
+                min(sent_at) AS first_at,
+                min(store_date) AS first_date,
+                argMin((channel, notification_channel, journey_id), (sent_at, event_id)) AS sent
             FROM notifications FINAL
             WHERE 1
-            GROUP BY store_id, communication_id
+            GROUP BY store_id, communication_hash
         )
         WHERE 1 AND 1
         )
@@ -991,7 +1006,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, 0 AS total_sessions_, 0 AS channel_sessions_, 0 AS closed_sessions_, 0 AS open_sessions_, 0 AS bounced_sessions_, 0 AS total_orders_, total_users_, total_new_users_, total_returning_users_, 0 AS live_support_sessions_, 0 AS self_service_sessions_ FROM (
         SELECT bucket, store_id, channel, count() AS total_users_, countIf(first_bucket = bucket) AS total_new_users_, countIf(first_bucket != bucket) AS total_returning_users_
         FROM (
-        SELECT person, store_id, channel,  arrayJoin(groupUniqArrayIf(at_bucket, counts)) AS bucket, argMin(at_bucket, started_at) AS first_bucket FROM (SELECT person, store_id, channel,  started_at, store_date AS at_bucket, 1 AS counts FROM sessions FINAL WHERE 1 AND active) GROUP BY store_id, channel,  person
+        SELECT person_hash, store_id, channel,  arrayJoin(groupUniqArrayIf(at_bucket, counts)) AS bucket, argMin(at_bucket, started_at) AS first_bucket FROM (SELECT person_hash, store_id, channel,  started_at, store_date AS at_bucket, 1 AS counts FROM sessions FINAL WHERE 1 AND active) GROUP BY store_id, channel,  person_hash
         )
         GROUP BY bucket, store_id, channel
     )
@@ -1156,7 +1171,7 @@ FROM
                     store_id, arrayJoin([('active_experiences', experience), ('running_ab_tests', test)]) AS seen
                 FROM sessions FINAL
                 ARRAY JOIN experience_id AS experience, test_id AS test, experience_first_at AS first_seen, experience_last_at AS last_seen
-                WHERE 1 AND born >= toDate((SELECT data_as_of FROM data_as_of)) - 62 AND ((first_seen > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND first_seen < (SELECT data_as_of FROM data_as_of)) OR (last_seen > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND last_seen < (SELECT data_as_of FROM data_as_of)))
+                WHERE 1 AND born >= toDate((SELECT data_as_of FROM data_as_of) - INTERVAL 45 DAY) AND ((first_seen > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND first_seen < (SELECT data_as_of FROM data_as_of)) OR (last_seen > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND last_seen < (SELECT data_as_of FROM data_as_of)))
                 UNION ALL
                 SELECT store_id, ('active_journeys', if(journey_id != '', journey_id, first_journey_id))
                 FROM journeys FINAL
@@ -1168,20 +1183,23 @@ FROM
             SELECT store_id, 1, 'journey_executions_in_progress', countIf(has_started AND NOT has_ended)
             FROM (
             SELECT
-                store_id, execution_id,
-                minIf((started_at, start_event_id, start_date, journey_id, journey_version, channel), started_at > 0) AS start,
-                min((first_at, first_event_id, first_journey_id, first_channel)) AS earliest,
-                minIf((terminal_at, terminal_kind = 'cancel', terminal_date), terminal_at > 0 AND terminal_at < (SELECT data_as_of FROM data_as_of)) AS stop,
+                store_id, execution_hash,
+                minIf(started_at, started_at > 0) AS start_at,
+                argMinIf((start_date, journey_id, journey_version, channel), (started_at, start_event_id), started_at > 0)
+                    AS start,
+                argMin((first_journey_id, first_channel), (first_at, first_event_id)) AS earliest,
+                minIf((terminal_at, terminal_kind = 'cancel'), terminal_at > 0 AND terminal_at < (SELECT data_as_of FROM data_as_of)) AS stop,
+                minIf(terminal_date, terminal_at > 0 AND terminal_at < (SELECT data_as_of FROM data_as_of)) AS stop_date,
                 minIf(goal_at, goal_at > 0) AS reached_at,
-                start.1 > 0 AND start.1 < (SELECT data_as_of FROM data_as_of) AS has_started,
-                if(has_started, start.4, earliest.3) AS of_journey,
-                if(has_started, start.5, '') AS of_version,
-                if(has_started, start.6, earliest.4) AS of_channel,
+                start_at > 0 AND start_at < (SELECT data_as_of FROM data_as_of) AS has_started,
+                if(has_started, start.2, earliest.1) AS of_journey,
+                if(has_started, start.3, '') AS of_version,
+                if(has_started, start.4, earliest.2) AS of_channel,
                 stop.1 > 0 AS has_ended,
                 reached_at > 0 AND reached_at < (SELECT data_as_of FROM data_as_of) AS has_goal
             FROM journeys FINAL
             WHERE 1
-            GROUP BY store_id, execution_id
+            GROUP BY store_id, execution_hash
         )
             GROUP BY store_id
         )

@@ -5,18 +5,17 @@ from typing import Final
 from schemas.metrics.model import Fact, Field
 
 STORE: Final = Field("store_id", "the tenant")
-_PERSON: Final = Field("person", "c:<customer_id> or a:<anonymous_id>, as resolved")
-_SESSION_KEY: Final = Field("session_key", "with store and person: the session")
+_PERSON: Final = Field("person_hash", "the person, as resolved: 128 bits of store and id")
+_SESSION_HASH: Final = Field("session_hash", "the session: 128 bits of store, person and session key")
 _SESSION_CHANNEL: Final = Field("channel", "of the session's earliest event")
-_OF_SESSION: Final = (STORE, _PERSON, _SESSION_KEY, _SESSION_CHANNEL)
+_OF_SESSION: Final = (STORE, _PERSON, _SESSION_HASH, _SESSION_CHANNEL)
 
 # Sessions in which a product was seen that became a direct line of an order (M18, H77).
 _CONFIRMED: Final = (
-    "(store_id, person, session_key) IN (SELECT store_id, person, arrayJoin(exposed_session) FROM orders FINAL"
-    " WHERE $scope AND captured_at < $cut)"
+    "session_hash IN (SELECT arrayJoin(exposed_hash) FROM orders FINAL WHERE $scope AND captured_at < $cut)"
 )
 _BOUGHT_RECOMMENDED: Final = (
-    "orders > 0 AND (store_id, person, session_key) IN (SELECT store_id, person, session_key FROM orders FINAL"
+    "orders > 0 AND session_hash IN (SELECT session_hash FROM orders FINAL"
     " WHERE $scope AND captured_at < $cut AND session_key != '' AND has(credit, 'direct'))"
 )
 # H42: one message and nothing else the shopper did.
@@ -62,13 +61,12 @@ USER: Final = Fact(
     date="store_date",
     # The bucket of the first-ever session is an ordinary bucket if that session lies in one (M36), else another value.
     inner=(
-        "SELECT person, $keys arrayJoin(groupUniqArrayIf(at_bucket, counts)) AS bucket,"
-        " argMin(at_bucket, started_at) AS first_bucket FROM (SELECT person, $keys started_at, $bucket AS at_bucket,"
-        " $counts AS counts FROM $rows WHERE $where) GROUP BY $keys person"
+        "SELECT person_hash, $keys arrayJoin(groupUniqArrayIf(at_bucket, counts)) AS bucket,"
+        " argMin(at_bucket, started_at) AS first_bucket FROM (SELECT person_hash, $keys started_at, $bucket AS at_bucket,"
+        " $counts AS counts FROM $rows WHERE $where) GROUP BY $keys person_hash"
     ),
     fields=(
         STORE,
-        _PERSON,
         Field(
             "channel", "of the session; with all channels together the first-ever session is over all (H39)"
         ),
@@ -83,7 +81,7 @@ EXPERIENCE: Final = Fact(
     rows="sessions FINAL ARRAY JOIN experience_id AS experience, variant_id AS variant, test_id AS test",
     at="started_at",
     date="store_date",
-    key=("person", "session_key"),
+    key=("session_hash",),
     fields=(
         *_OF_SESSION,
         Field("experience_id", "the personalisation", "experience"),
@@ -96,7 +94,7 @@ EXPERIENCE: Final = Fact(
 _GOALS: Final = """\
 (
     SELECT
-        store_id, person, session_key, channel, event_id, goal, reached_at, reached_date,
+        store_id, person_hash, session_hash, channel, event_id, goal, reached_at, reached_date,
         if(named != '', [named], arrayDistinct(arrayFilter((id, first) -> first <= reached_at, experience_id,
             experience_first_at))) AS experiences,
         goal = 'purchase' AND NOT valued AS bought,
@@ -107,8 +105,8 @@ _GOALS: Final = """\
     FROM
     (
         SELECT
-            store_id, person, session_key, channel, experience_id, experience_first_at, event_id, goal, named,
-            reached_at, reached_date, valued, amount, given_currency, given_exponent
+            store_id, person_hash, session_hash, channel, experience_id, experience_first_at, event_id, goal,
+            named, reached_at, reached_date, valued, amount, given_currency, given_exponent
         FROM sessions FINAL
         ARRAY JOIN
             goal_event_id AS event_id, goal_id AS goal, goal_experience_id AS named, goal_at AS reached_at,
@@ -119,12 +117,13 @@ _GOALS: Final = """\
     LEFT JOIN
     (
         SELECT
-            store_id, person, session_key,
+            session_hash,
             groupArray((toUnixTimestamp64Milli(captured_at), order_id, total, currency, exponent)) AS captured
         FROM orders FINAL
-        WHERE $scope AND captured_at < $cut AND session_key != ''
-        GROUP BY store_id, person, session_key
-    ) AS basket USING (store_id, person, session_key)
+        WHERE $scope AND captured_at < $cut AND session_hash IN
+            (SELECT session_hash FROM sessions FINAL WHERE $scope AND goals > 0 AND orders > 0)
+        GROUP BY session_hash
+    ) AS basket USING (session_hash)
 )"""
 
 _OF_GOAL: Final = (
@@ -163,13 +162,13 @@ SESSION_GOAL: Final = Fact(
     where="$scope AND goals > 0 AND notEmpty(experience_id)",
     at="started_at",
     date="store_date",
-    key=("person", "session_key"),
+    key=("session_hash",),
     fields=(*_OF_SESSION, Field("goal_id", "the goal", "goal")),
 )
 
 _CONFIRMED_WIDGETS: Final = (
-    "(store_id, person, session_key, widget_id) IN (SELECT store_id, person, seen.1, seen.2"
-    " FROM (SELECT store_id, person, arrayJoin(arrayZip(exposed_session, exposed_widget)) AS seen FROM orders FINAL"
+    "(session_hash, widget_id) IN (SELECT seen.1, seen.2"
+    " FROM (SELECT arrayJoin(arrayZip(exposed_hash, exposed_widget)) AS seen FROM orders FINAL"
     " WHERE $scope AND captured_at < $cut))"
 )
 
@@ -195,12 +194,12 @@ EXPOSURE_MATURITY: Final = Fact(
     says="what a session saw of one widget, with when the session matures (H78), by the day the session started",
     rows="""\
 (
-    SELECT store_id, person, session_key, channel, widget_id, started_at, store_date, mature
-    FROM (SELECT * FROM exposures FINAL WHERE $scope) AS seen
+    SELECT store_id, person_hash, session_hash, channel, widget_id, started_at, store_date, mature
+    FROM (SELECT *, person_hash, session_hash FROM exposures FINAL WHERE $scope) AS seen
     INNER JOIN
     (
-        SELECT store_id, person, session_key, matures_at AS mature FROM sessions FINAL WHERE $scope AND impressions > 0
-    ) AS session USING (store_id, person, session_key)
+        SELECT session_hash, matures_at AS mature FROM sessions FINAL WHERE $scope AND impressions > 0
+    ) AS session USING (session_hash)
 )""",
     where="1",
     at="started_at",
@@ -222,7 +221,7 @@ EXPOSURE_STRATEGY: Final = Fact(
     rows="exposures FINAL ARRAY JOIN strategies AS shown_strategy",
     at="started_at",
     date="store_date",
-    key=("person", "session_key"),
+    key=("session_hash",),
     fields=(
         *_OF_SESSION,
         Field("strategy", "the strategy of the impressions", "shown_strategy"),

@@ -5,7 +5,7 @@ from typing import Final
 from schemas.metrics.model import Grain, Metric, Query, Section, Unit
 from schemas.metrics.order_facts import EXECUTIONS
 
-_SEEN: Final = "$store AND born >= toDate($as_of) - 62"
+_SEEN: Final = "$store AND born >= $recent"
 
 
 def _recent(first: str, last: str) -> str:

@@ -8,7 +8,7 @@ never stored: it is divided at the grain that is shown.
 SQL texts here may hold these marks, filled in by `schemas.metrics.sql`:
 
 $store   the store's rows of all days          $whole   those born up to the period's end
-$scope   those born around the period
+$scope   those born around the period         $recent  the first day born that may still be a session's now
 $as_of   data_as_of, by which a row is judged  $cut     rows at or after it are left out
 $bucket  the period or day a row belongs to    $counts  whether it belongs to one
 $at      the fact's instant                    $date    its store date

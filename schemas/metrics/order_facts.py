@@ -16,8 +16,8 @@ _OF_ORDER: Final = (
     *_MONEY,
 )
 _PERSONALIZED: Final = (
-    "session_key != '' AND (store_id, person, session_key) IN (SELECT store_id, person, session_key FROM sessions FINAL"
-    " WHERE $scope AND notEmpty(experience_id))"
+    "session_hash IN (SELECT session_hash FROM sessions FINAL"
+    " WHERE $scope AND orders > 0 AND notEmpty(experience_id))"
 )
 
 
@@ -61,14 +61,14 @@ ORDER_EXPERIENCE: Final = Fact(
     rows="""\
 (
     SELECT store_id, order_id, channel, currency, exponent, total, captured_at, store_date, experience, variant, test
-    FROM (SELECT * FROM orders FINAL WHERE $scope AND captured_at < $cut AND session_key != '') AS bought
+    FROM (SELECT *, session_hash FROM orders FINAL WHERE $scope AND captured_at < $cut) AS bought
     INNER JOIN
     (
-        SELECT store_id, person, session_key, experience, variant, test
+        SELECT session_hash, experience, variant, test
         FROM sessions FINAL
         ARRAY JOIN experience_id AS experience, variant_id AS variant, test_id AS test
-        WHERE $scope
-    ) AS served USING (store_id, person, session_key)
+        WHERE $scope AND orders > 0
+    ) AS served USING (session_hash)
 )""",
     where="1",
     at="captured_at",
@@ -162,20 +162,23 @@ ADJUSTED_LINE: Final = Fact(
 EXECUTIONS: Final = """\
 (
     SELECT
-        store_id, execution_id,
-        minIf((started_at, start_event_id, start_date, journey_id, journey_version, channel), started_at > 0) AS start,
-        min((first_at, first_event_id, first_journey_id, first_channel)) AS earliest,
-        minIf((terminal_at, terminal_kind = 'cancel', terminal_date), terminal_at > 0 AND terminal_at < $cut) AS stop,
+        store_id, execution_hash,
+        minIf(started_at, started_at > 0) AS start_at,
+        argMinIf((start_date, journey_id, journey_version, channel), (started_at, start_event_id), started_at > 0)
+            AS start,
+        argMin((first_journey_id, first_channel), (first_at, first_event_id)) AS earliest,
+        minIf((terminal_at, terminal_kind = 'cancel'), terminal_at > 0 AND terminal_at < $cut) AS stop,
+        minIf(terminal_date, terminal_at > 0 AND terminal_at < $cut) AS stop_date,
         minIf(goal_at, goal_at > 0) AS reached_at,
-        start.1 > 0 AND start.1 < $cut AS has_started,
-        if(has_started, start.4, earliest.3) AS of_journey,
-        if(has_started, start.5, '') AS of_version,
-        if(has_started, start.6, earliest.4) AS of_channel,
+        start_at > 0 AND start_at < $cut AS has_started,
+        if(has_started, start.2, earliest.1) AS of_journey,
+        if(has_started, start.3, '') AS of_version,
+        if(has_started, start.4, earliest.2) AS of_channel,
         stop.1 > 0 AS has_ended,
         reached_at > 0 AND reached_at < $cut AS has_goal
     FROM journeys FINAL
     WHERE $store
-    GROUP BY store_id, execution_id
+    GROUP BY store_id, execution_hash
 )"""
 
 _OF_EXECUTION: Final = (
@@ -188,7 +191,7 @@ _OF_EXECUTION: Final = (
 JOURNEY: Final = Fact(
     name="journey",
     says="an execution of a journey: once as started and once as ended, each by its own day",
-    rows=f"{EXECUTIONS} ARRAY JOIN [start.1, stop.1] AS step_at, [start.3, stop.3] AS step_date, [1, 2] AS step",
+    rows=f"{EXECUTIONS} ARRAY JOIN [start_at, stop.1] AS step_at, [start.1, stop_date] AS step_date, [1, 2] AS step",
     where="if(step = 1, has_started, has_ended)",
     at="step_at",
     date="step_date",
@@ -208,20 +211,22 @@ NOTIFICATION: Final = Fact(
     rows="""\
 (
     SELECT
-        store_id, communication_id,
-        min((sent_at, event_id, store_date, channel, notification_channel, journey_id)) AS sent
+        store_id, communication_hash,
+        min(sent_at) AS first_at,
+        min(store_date) AS first_date,
+        argMin((channel, notification_channel, journey_id), (sent_at, event_id)) AS sent
     FROM notifications FINAL
     WHERE $whole
-    GROUP BY store_id, communication_id
+    GROUP BY store_id, communication_hash
 )""",
     where="1",
-    at="sent.1",
-    date="sent.3",
+    at="first_at",
+    date="first_date",
     fields=(
         STORE,
-        Field("channel", "of the event", "sent.4"),
-        Field("notification_channel", "email, sms, push, ...", "sent.5"),
-        Field("journey_id", "the journey that sent it", "sent.6"),
+        Field("channel", "of the event", "sent.1"),
+        Field("notification_channel", "email, sms, push, ...", "sent.2"),
+        Field("journey_id", "the journey that sent it", "sent.3"),
     ),
 )
 

@@ -291,7 +291,7 @@ REACHED: Final = (
         grain=Grain.DISTINCT,
         origin="H39",
         fact="reach",
-        sql="uniqExact(person)",
+        sql="uniqExact(person_hash)",
         dimensions=_WIDGET,
     ),
     Metric(

@@ -26,6 +26,7 @@ class Frame:
     """Over the same: whether it belongs to one."""
     channel: str = ""
     """The value that the channel must have; empty: all channels."""
+    recent: str = ""
     keys: tuple[str, ...] = ()
     """Fields that every row of the answer is told apart by, besides the bucket."""
 
@@ -37,6 +38,7 @@ class Frame:
             "scope": self.scope,
             "as_of": self.as_of,
             "cut": self.cut,
+            "recent": self.recent,
             "keys": "".join(f"{key}, " for key in self.keys),
         }
 

@@ -20,6 +20,8 @@ _HEAD: Final = """\
 """
 
 _AS_OF: Final = "(SELECT data_as_of FROM data_as_of)"
+# Longer than any store remembers a session.
+_RECENT: Final = f"toDate({_AS_OF} - INTERVAL 45 DAY)"
 _END: Final = "toDateTime64('2100-01-01', 3, 'UTC')"
 _KEYS: Final = {
     "store_id": ("LowCardinality(String)", "the tenant"),
@@ -280,7 +282,9 @@ def _unless_zero(denominator: str, quotient: str) -> str:
 
 def _gauges(metrics: Mapping[str, Metric]) -> str:
     query = QUERIES["gauges"]
-    frame = Frame(scope="1", whole="1", store="1", as_of=_AS_OF, cut=_AS_OF, bucket="", counts="")
+    frame = Frame(
+        scope="1", whole="1", store="1", as_of=_AS_OF, cut=_AS_OF, bucket="", counts="", recent=_RECENT
+    )
     names = [name for name, metric in metrics.items() if metric.query == query.name]
     columns = ["`store_id` LowCardinality(String) COMMENT 'the tenant'"]
     picked = ["store_id"]

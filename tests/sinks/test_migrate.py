@@ -77,7 +77,8 @@ def test_an_address_that_is_no_http_url_is_refused(url: str) -> None:
 def test_the_tables_are_what_the_row_structs_say(warehouse: Warehouse) -> None:
     for table in TABLES.values():
         assert [row[:2] for row in warehouse.rows(f"DESCRIBE {table.name}")] == [
-            (column.name, column.type) for column in table.columns
+            *((column.name, column.type) for column in table.columns),
+            *((column.name, column.type) for column in table.derived),
         ]
 
 
