@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from processors import progress
 
-META_FORMAT: Final = 3
+META_FORMAT: Final = 4
 
 
 class Meta(Struct, array_like=True):
