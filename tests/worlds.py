@@ -112,7 +112,7 @@ def make_world(
                 delay_ms = store.allowed_lateness_ms + more_ms
             arrivals.append(Arrival(sent, happening.at, delay_ms, happening.latest_ms))
     if metrics and chooser.chance(2):
-        for number in range(chooser.integer(1, 6)):
+        for number in range(chooser.integer(1, 12)):
             sent, at = choose_definition(chooser, setting, number)
             arrivals.append(Arrival(sent, at, 0, 0))
     if poison:

@@ -3,10 +3,10 @@
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from typing import Final
 
-from tests.oracle.calendar import date_of
+from tests.oracle.calendar import date_of, instant, next_month
 from tests.oracle.metrics.facts import StoreFacts
 from tests.oracle.metrics.report import channels
 from tests.oracle.periods import NAMES
@@ -61,6 +61,16 @@ def instants_of(facts: StoreFacts) -> list[int]:
     return sorted(instants) or [1_767_262_500_000]
 
 
+def edges(facts: StoreFacts, newest: int) -> list[int]:
+    """Instants after everything at which a day, a month, a snapshot begins, or the last session matures."""
+    zone = facts.store.zone
+    day = date_of(newest, zone) + timedelta(days=1)
+    found = [instant(day, zone), instant(day, zone, time(6)), instant(next_month(day), zone)]
+    shown = [event.at for session in facts.sessions for event in session.impressions]
+    found += [max(shown) + facts.store.attribution_window_ms] if shown else []
+    return [at for at in found if at > newest]
+
+
 def questions_about(facts: StoreFacts, chance: random.Random, most: int) -> list[Question]:
     """At most `most` of all questions, taken at random; the first is always about everything."""
     everything, *others = all_questions(facts, chance)
@@ -88,6 +98,9 @@ def all_questions(facts: StoreFacts, chance: random.Random) -> Iterator[Question
         end = start + timedelta(days=chance.choice((0, 0, 1, 3, 9, 30)))
         cut = chance.choice((None, None, *DIMENSIONS))
         yield Question("custom", newest + chance.choice(AFTER), start, end, by=cut)
+    for as_of in edges(facts, newest):
+        yield Question("custom", as_of, first, last)
+        yield Question("today", as_of)
     for name in ("today", "last_7_days", "last_14_days"):
         told_apart = chance.choice((None, None, "channel", "widget_id", "experience_id"))
         yield Question(name, newest + chance.choice(AFTER), by=told_apart, is_daily=True)

@@ -25,7 +25,7 @@ def choose_body(
             return {
                 "goal_id": chooser.pick(("g", "purchase")),
                 "experience_id": chooser.pick((None, "e1", "e3")),
-                "value": chooser.pick((None, "5", "0", "7000")),
+                "value": chooser.pick((None, None, "5", "0", "7000")),
                 "currency": chooser.pick((None, "EUR", "KWD")),
             }
         case "impression", _:

@@ -9,8 +9,10 @@ from tests.oracle.shopping import Setting
 from tests.oracle.wire import Sent
 
 THINGS: Final = (
-    *(("experience", "e1"), ("experience", "e2"), ("experience", "e9")),
-    *(("ab_test", "t"), ("journey", "j1"), ("journey", "j2"), ("journey", "j9"), ("goal", "g")),
+    # Few, so that they are defined again and again, also for the same day.
+    *(("experience", "e1"),) * 3,
+    *(("ab_test", "t"), ("journey", "j1")) * 2,
+    *(("experience", "e2"), ("journey", "j9"), ("goal", "g")),
 )
 DAYS: Final = (0, 1, -400, 7, 400)
 """When they take effect, from the world's base on; the last is after everything."""

@@ -78,7 +78,7 @@ CHATS: Final[Kinds] = (
 )
 EXPERIMENTS: Final[Kinds] = (
     *(("session", "experience_served"), ("session", "goal_reached")) * 4,
-    *(("order", "captured"),) * 3,
+    *(("order", "captured"),) * 5,
     *(("session", "activity"), ("session", "identified")),
 )
 JOURNEYS: Final[Kinds] = tuple(

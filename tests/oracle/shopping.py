@@ -16,6 +16,7 @@ from tests.oracle.flavours import (
     CROWD,
     CUSTOMERS,
     DAY_MS,
+    EXPERIMENTS,
     FLAVOURS,
     HOUR_MS,
     LIVE_MS,
@@ -135,7 +136,7 @@ def _happening(
         # A later version must come while the touches of the first capture are still remembered (H58): captures of
         # one order lie within a cluster, and this is what the cluster leaves of the lateness.
         latest_ms -= CLUSTER_MS + 2
-    if chooser.chance(2):
+    if setting.kinds is EXPERIMENTS or chooser.chance(2):
         # One id is used within less than the window (H41), by all persons and channels.
         value["session_id"] = (
             f"{chooser.pick(('s1', 's2'))}-{(at - setting.base) // store.attribution_window_ms}"
