@@ -71,13 +71,18 @@ async def test_what_is_a_receipt_depends_on_when_it_is_looked_at(desk: Desk) -> 
         ),
         bought("o3", "c:partly", "2026-03-01T10:00", **taken_back(("refund", "2026-03-05T00:00", 400, 400))),
         bought("o4", "c:gift", "2026-03-01T10:00", 0),
+        # What cost nothing can't be returned: it stays a receipt when its postage comes back.
+        bought(
+            "o5", "c:postage", "2026-03-01T10:00", 500, extra=500,
+            **taken_back(("refund", "2026-03-03T10:00", 500, 0)),
+        ),
     )  # fmt: skip
     # At the very instant nothing is taken back yet: only what came before it counts.
     before = await customer_base(desk.client, ask("2026-03-05T00:00"))
-    assert told(before, "one_receipt_customers") == {"": 4}
+    assert told(before, "one_receipt_customers") == {"": 5}
     assert told(before, "one_receipt_revenue") == {"EUR": 1000 + 1100 + 1000 + 0}
     after = await customer_base(desk.client, ask("2026-03-05T06:00"))
-    assert told(after, "one_receipt_customers") == {"": 2}
+    assert told(after, "one_receipt_customers") == {"": 3}
     assert told(after, "one_receipt_revenue") == {"EUR": 600 + 0}
 
 
