@@ -78,6 +78,22 @@ _EXPOSED: Final = Derived(
     "128-bit hash of store, person and session, for each of exposed_session",
 )
 _EXECUTION: Final = _hash("execution_hash", "store and execution", "execution_id")
+_CUSTOMER: Final = Derived(
+    "is_customer", "UInt8", "startsWith(person, 'c:')", "the person is an identified customer"
+)
+# A missing element of an array of instants reads as 1970: no cancel, or lines that were not all taken back.
+_REFUNDED_AT: Final = (
+    "adjusted_at[arrayFirstIndex(taken -> taken >= arraySum(paid), arrayCumSum("
+    "arrayMap((kind, lines) -> if(kind = 'refund', arraySum(lines), 0), adjustment, adjustment_lines)))]"
+)
+_GONE_AT: Final = Derived(
+    "gone_at",
+    "DateTime64(3, 'UTC')",
+    "arrayMin(arrayFilter(at -> at > toDateTime64(0, 3, 'UTC'), [adjusted_at[indexOf(adjustment, 'cancel')],"
+    f" if(arraySum(paid) > 0, {_REFUNDED_AT}, toDateTime64(0, 3, 'UTC')),"
+    " toDateTime64('2299-01-01 00:00:00', 3, 'UTC')]))",
+    "when it ceased to be a receipt: its cancel, or the refund that took the last of its lines (H113); 2299: it is one",
+)
 _COMMUNICATION: Final = _hash("communication_hash", "store and communication", "communication_id")
 
 TABLES: Final = {
@@ -97,7 +113,13 @@ TABLES: Final = {
             (_PERSON, _SESSION),
             by_day=True,
         ),
-        Table("orders", rows.OrderRow, ("store_id", "order_id"), (_SESSION, _EXPOSED), by_day=True),
+        Table(
+            "orders",
+            rows.OrderRow,
+            ("store_id", "order_id"),
+            (_PERSON, _CUSTOMER, _SESSION, _EXPOSED, _GONE_AT),
+            by_day=True,
+        ),
         Table(
             "journeys", rows.JourneyRow, ("store_id", "execution_id", "partition"), (_EXECUTION,), by_day=True
         ),
@@ -106,7 +128,7 @@ TABLES: Final = {
             "notifications",
             rows.NotificationRow,
             ("store_id", "communication_id", "person", "event_id"),
-            (_COMMUNICATION,),
+            (_PERSON, _CUSTOMER, _COMMUNICATION),
             by_day=True,
         ),
         Table("definitions", rows.DefinitionRow, ("store_id", "kind", "id", "effective_at")),

@@ -125,8 +125,11 @@ CREATE TABLE IF NOT EXISTS orders (
     `adjustment_lines` Array(Array(Int64)) COMMENT 'for each adjustment, what it took of each line\'s paid amount (H57)',
     `version` UInt64,
     `is_deleted` UInt8,
+    `person_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person)) COMMENT '128-bit hash of store and person, for distinct counts and joins',
+    `is_customer` UInt8 MATERIALIZED startsWith(person, 'c:') COMMENT 'the person is an identified customer',
     `session_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person, session_key)) COMMENT '128-bit hash of store, person and session, for distinct counts and joins',
-    `exposed_hash` Array(UInt128) MATERIALIZED arrayMap(key -> reinterpretAsUInt128(sipHash128(store_id, person, key)), exposed_session) COMMENT '128-bit hash of store, person and session, for each of exposed_session'
+    `exposed_hash` Array(UInt128) MATERIALIZED arrayMap(key -> reinterpretAsUInt128(sipHash128(store_id, person, key)), exposed_session) COMMENT '128-bit hash of store, person and session, for each of exposed_session',
+    `gone_at` DateTime64(3, 'UTC') MATERIALIZED arrayMin(arrayFilter(at -> at > toDateTime64(0, 3, 'UTC'), [adjusted_at[indexOf(adjustment, 'cancel')], if(arraySum(paid) > 0, adjusted_at[arrayFirstIndex(taken -> taken >= arraySum(paid), arrayCumSum(arrayMap((kind, lines) -> if(kind = 'refund', arraySum(lines), 0), adjustment, adjustment_lines)))], toDateTime64(0, 3, 'UTC')), toDateTime64('2299-01-01 00:00:00', 3, 'UTC')])) COMMENT 'when it ceased to be a receipt: its cancel, or the refund that took the last of its lines (H113); 2299: it is one'
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
@@ -178,6 +181,8 @@ CREATE TABLE IF NOT EXISTS notifications (
     `execution_id` String,
     `version` UInt64,
     `is_deleted` UInt8,
+    `person_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person)) COMMENT '128-bit hash of store and person, for distinct counts and joins',
+    `is_customer` UInt8 MATERIALIZED startsWith(person, 'c:') COMMENT 'the person is an identified customer',
     `communication_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, communication_id)) COMMENT '128-bit hash of store and communication, for distinct counts and joins'
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)

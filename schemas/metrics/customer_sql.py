@@ -51,20 +51,6 @@ class Query(NamedTuple):
     params: dict[str, object]
 
 
-# An order is a receipt from its capture to `gone_at`: its cancel, or the refund that took the last of its lines (H113).
-_FAR: Final = "toDateTime64('2299-01-01 00:00:00', 3, 'UTC')"
-_REFUNDED_AT: Final = (
-    "adjusted_at[arrayFirstIndex(taken -> taken >= arraySum(paid), arrayCumSum("
-    "arrayMap((kind, lines) -> if(kind = 'refund', arraySum(lines), 0), adjustment, adjustment_lines)))]"
-)
-# A missing element of an array of instants reads as 1970: no cancel, or lines that were not all taken back.
-_GONE_AT: Final = (
-    f"if(empty(adjustment), {_FAR}, arrayMin(arrayFilter(at -> at > toDateTime64(0, 3, 'UTC'), ["
-    "adjusted_at[indexOf(adjustment, 'cancel')],"
-    f" if(arraySum(paid) > 0, {_REFUNDED_AT}, toDateTime64(0, 3, 'UTC')), {_FAR}])))"
-)
-
-
 def instant(name: str) -> str:
     """SQL of a bound instant in epoch ms."""
     return f"fromUnixTimestamp64Milli({{{name}:Int64}}, 'UTC')"
@@ -80,7 +66,7 @@ def _net(as_of: str) -> str:
 
 def _orders(columns: Sequence[str], *, channel: str | None, where: Sequence[str] = ()) -> str:
     """Orders of customers as they stand; guests' are in none of these metrics (H25: who logged in later is no guest)."""
-    conditions = ["store_id = {store:String}", "startsWith(person, 'c:')"]
+    conditions = ["store_id = {store:String}", "is_customer"]
     if channel is not None:
         conditions.append("channel = {channel:String}")
     return (
@@ -108,10 +94,10 @@ def base_query(
     params: dict[str, object] = {"store": store, "channel": channel or "", "last_day": slots[0].last_day}
     rows = [
         "channel AS segment" if by_channel else "'' AS segment",
-        "person",
+        "person_hash",
         "currency",
         "store_date",
-        f"{_GONE_AT} AS gone_at",
+        "gone_at",
     ]
     persons: list[str] = []
     segments: list[str] = []
@@ -169,7 +155,7 @@ def base_query(
     inner = _orders(rows, channel=channel)
     return Query(
         f"SELECT segment, {', '.join(segments)}\n"
-        f"FROM (SELECT segment, person, {', '.join(persons)}\nFROM ({inner})\nGROUP BY segment, person)\n"
+        f"FROM (SELECT segment, person_hash, {', '.join(persons)}\nFROM ({inner})\nGROUP BY segment, person_hash)\n"
         "GROUP BY segment",
         params,
     )
@@ -254,11 +240,11 @@ def assisted_query(
         f"toUInt8({which}) AS slot",
         f"{as_of} AS seen_at",
         "channel",
-        "person",
+        "person_hash",
         "currency",
         "toUnixTimestamp64Milli(captured_at) AS at",
         f"{_net('seen_at')} AS net",
-        f"{_GONE_AT} AS gone_at",
+        "gone_at",
     )
     where = ("store_date >= {first_day:Date}", "captured_at < seen_at", "gone_at >= seen_at")
     touched = segment in TOUCH_DIMENSIONS
@@ -278,8 +264,8 @@ def assisted_query(
         " sumIf(net, NOT assisted) AS regular_amount\n"
         f"FROM (SELECT slot, currency, net, {assisted} AS assisted, {named} AS segment\n"
         f"FROM ({_orders(columns, channel=channel, where=where)}) AS receipts\n"
-        f"LEFT JOIN (SELECT person, groupArray({touch}) AS touches\nFROM ({_SENT})\nGROUP BY person) AS touched"
-        " USING (person))\n"
+        f"LEFT JOIN (SELECT person_hash, groupArray({touch}) AS touches\nFROM ({_SENT})\nGROUP BY person_hash) AS touched"
+        " USING (person_hash))\n"
         "GROUP BY slot, currency, segment",
         params,
     )
@@ -287,25 +273,27 @@ def assisted_query(
 
 _SENT_MS: Final = "toUnixTimestamp64Milli(sent_at)"
 _OURS: Final = "store_id = {store:String} AND born >= {sent_born:Date}"
-# Nearly all communications are sent once, so only the others are worth grouping: a hash that two of them share puts
-# them among the others, which costs a little time and changes nothing.
+# Nearly all communications are sent once, so only the others are worth grouping. Read without FINAL: a row that is there
+# twice puts its communication among the others, which costs a little time and changes nothing.
 _AGAIN: Final = (
-    f"cityHash64(communication_id) IN (SELECT cityHash64(communication_id) AS hash FROM notifications WHERE {_OURS}"
-    " GROUP BY hash HAVING count() > 1)"
+    f"communication_hash IN (SELECT communication_hash FROM notifications WHERE {_OURS}"
+    " GROUP BY communication_hash HAVING count() > 1)"
 )
-_SENT_COLUMNS: Final = "person, sent_at, communication_id, notification_channel, journey_id"
-_IN_TIME: Final = (
-    f"startsWith(person, 'c:') AND sent_at >= {instant('sent_from')} AND sent_at < {instant('until')}"
-)
+_SENT_COLUMNS: Final = "person_hash, sent_at, communication_id, notification_channel, journey_id"
+_IN_TIME: Final = f"is_customer AND sent_at >= {instant('sent_from')} AND sent_at < {instant('until')}"
 _ONE_PART: Final = "SETTINGS do_not_merge_across_partitions_select_final = 1"
+_FIRST: Final = ("person_hash", "sent_at", "notification_channel", "journey_id", "is_customer")
 _SENT: Final = f"""\
 SELECT {_SENT_COLUMNS} FROM notifications FINAL WHERE {_OURS} AND {_IN_TIME} AND NOT {_AGAIN} {_ONE_PART}
 UNION ALL
-SELECT first.1 AS person, first.2 AS sent_at, communication_id, first.3 AS notification_channel, first.4 AS journey_id
+SELECT {_SENT_COLUMNS}
 FROM (
-    SELECT communication_id,
-        argMin((person, n.sent_at, n.notification_channel, n.journey_id), (n.sent_at, event_id, person)) AS first
-    FROM notifications AS n FINAL WHERE {_OURS} AND {_AGAIN} GROUP BY communication_id {_ONE_PART}
+    SELECT communication_id, {", ".join(f"first.{number} AS {name}" for number, name in enumerate(_FIRST, 1))}
+    FROM (
+        SELECT communication_id,
+            argMin(({", ".join(f"n.{name}" for name in _FIRST)}), (n.sent_at, event_id, person)) AS first
+        FROM notifications AS n FINAL WHERE {_OURS} AND {_AGAIN} GROUP BY communication_id {_ONE_PART}
+    )
 )
 WHERE {_IN_TIME}"""
 
