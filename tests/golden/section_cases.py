@@ -103,6 +103,30 @@ def personalization() -> MetricCase:
     return MetricCase("personalisation", events, asks)
 
 
+def purchase_goals() -> MetricCase:
+    """Two orders of a session, four minutes apart; a goal in the middle takes the earlier one, one later the nearer."""
+    dan = {"customer_id": "dan", "session_id": "s4"}
+    events = [
+        event("session", "experience_served", TEN - MINUTE, **dan, experience_id="e1"),
+        order("dan", TEN, "o1", "10.00", session_id="s4"),
+        event("session", "goal_reached", TEN + 2 * MINUTE, **dan, goal_id="purchase"),
+        event("session", "goal_reached", TEN + 2 * MINUTE + 1, **dan, goal_id="purchase"),
+        order("dan", TEN + 4 * MINUTE, "o2", "20.00", session_id="s4"),
+        # Without an order in its session it counts, and brings no money; any other goal without a value likewise.
+        event("session", "experience_served", TEN, customer_id="eve", session_id="s5", experience_id="e1"),
+        event("session", "goal_reached", TEN, customer_id="eve", session_id="s5", goal_id="purchase"),
+        event("session", "goal_reached", TEN + 3 * MINUTE, **dan, goal_id="sign"),
+    ]
+    events.sort(key=lambda sent: sent.timestamp_ms)
+    answers: Answers = {
+        "personalization_conversions": 4,
+        ("personalization_goal_revenue", "", "EUR"): 3_000,
+        ("personalization_aov", "", "EUR"): Fraction(1_500),
+        "personalization_purchase_rate": Fraction(50),
+    }
+    return MetricCase("purchase goals", events, [on(NEW_YEAR, answers)])
+
+
 def step(at: int, kind: str, execution_id: str, **fields: Any) -> Sent:
     """An event of a journey: x1 and x2 run j1, the others j2."""
     journey_id = "j1" if execution_id in ("x1", "x2") else "j2"
@@ -294,4 +318,4 @@ def customers() -> MetricCase:
 
 
 PART_OF_P1: Final = [{"product_id": "p1", "quantity": 1, "amount": "10.00"}]
-SECTION_CASES: Final = (personalization(), journeys(), gauges(), customers())
+SECTION_CASES: Final = (personalization(), purchase_goals(), journeys(), gauges(), customers())

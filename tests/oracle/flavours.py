@@ -56,10 +56,11 @@ RECOMMENDED: Final[Kinds] = (
     *(("impression", "shown"),) * 4,
     *(("cart", "added"), ("order", "captured")) * 3,
     *(("click", "detail_viewed"), ("click", "clicked"), ("cart", "removed"), ("cart", "emptied")),
+    *(("click", "clicked"), ("cart", "removed")),
 )
 MONEY: Final[Kinds] = (
-    *(("order", "captured"), ("order", "refunded")) * 3,
-    *(("order", "canceled"), ("impression", "shown"), ("cart", "added")),
+    *(("order", "captured"), ("order", "refunded"), ("order", "canceled")) * 3,
+    *(("impression", "shown"), ("cart", "added")),
 )
 VISITS: Final[Kinds] = (
     *(("session", "activity"), ("session", "message"), ("impression", "shown"), ("order", "captured")) * 2,
