@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from processors import sessions as s
 from processors.orderbook import OrderBook
-from processors.people import People, Person
+from processors.people import People
+from processors.person import Person
 from processors.personal import Goal, Served, serve, with_goals
 from processors.segments import ADDED, CLICKED, NO_POSITION, REMOVED, VIEWED, Act, Impression
 from processors.sessions import Described, Exposure, Session, merge

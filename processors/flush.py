@@ -8,14 +8,16 @@ import msgspec
 from processors.counters import Cells, CounterKey, LedgerKey, counter_expiry, counter_row, ledger_row
 from processors.definitions import Definitions
 from processors.forwarding import OrderIndex
+from processors.identity import Identity
 from processors.journeys import Journeys, journey_row
 from processors.notifications import Notifications, notification_row
 from processors.orderbook import OrderBook
 from processors.orders import order_row
-from processors.people import People, Person
+from processors.people import People
+from processors.person import Person
 from processors.sessions import deleted_exposure_row, deleted_session_row, exposure_row, session_row
 from schemas.epoch import NEVER, Epoch, Outgoing, Seen, Stored
-from schemas.rows import WatermarkRow
+from schemas.rows import LinkRow, WatermarkRow
 from schemas.topics import DAY_MS
 
 _EPOCH_ORDINAL: Final = 719_163
@@ -32,8 +34,8 @@ class Flush:
         self._state: dict[bytes, Stored | None] = {}
         # By key: what is withdrawn and born again in one epoch is one row, the later.
         self._rows: dict[str, dict[bytes, bytes]] = {
-            "sessions": {}, "exposures": {}, "orders": {}, "journeys": {}, "notifications": {}, "definitions": {},
-            "counters": {}, "ledger": {},
+            "sessions": {}, "exposures": {}, "orders": {}, "journeys": {}, "notifications": {}, "links": {},
+            "definitions": {}, "counters": {}, "ledger": {},
         }  # fmt: skip
         self._seen: list[Seen] = []
         self._last: list[tuple[str, bytes, bytes]] = []
@@ -46,11 +48,16 @@ class Flush:
         rows = self._rows["orders"]
         for key, tenant in orders.dirty.items():
             order = orders.get(key)
-            if order.first is None:
-                continue  # a refund or cancel that came first: no row until the order is known
+            is_ours = bool(order.entered[0])
+            if not is_ours and not order.retired:
+                continue  # another partition's, or a refund or cancel that came first: no row until the order is known
+            assert order.first is not None
             if not order.born:
                 order.born = _day(order.first.at)
             row = order_row(tenant.store_id, tenant.store, tenant.calendar, key[1], order, self._clock)
+            if not is_ours:
+                row = msgspec.structs.replace(row, born=order.retired, is_deleted=1)
+            order.retired = 0
             rows[_key(key)] = _encode(row)
         orders.write(self._state)
         index.write(self._state)
@@ -117,6 +124,15 @@ class Flush:
         rows = self._rows["definitions"]
         for row in definitions.write(self._state, self._clock):
             rows[_key((row.store_id, row.kind, row.id, row.effective_at))] = _encode(row)
+
+    def identity(self, identity: Identity) -> None:
+        """Write the journals, the links of devices, and from when on they are whose."""
+        identity.write(self._state, self._clock)
+        rows = self._rows["links"]
+        for (store_id, device, at), customer in identity.turned.items():
+            row = LinkRow(store_id, device, at, _day(at), customer or "", self._clock, int(customer is None))
+            rows[_key((store_id, device, at))] = _encode(row)
+        identity.turned.clear()
 
     def cells(self, counters: Cells[CounterKey], ledger: Cells[LedgerKey], retention_ms: int) -> None:
         """Write the windows and the ledger's hours that changed."""

@@ -2,18 +2,21 @@
 
 *Events* that came to the wrong partition (a wrong key, another partitioner) go on to the right one, once, and are counted
 where they land. *News of orders* lets a cancel or a refund find its order whoever it names (decisions H51): the partition
-of the key `<store>|order:<order id>` knows who holds the order, and keeps the cancels and refunds for whoever will. News
-may come twice and in any order; it says the same then.
+of the key `<store>|order:<order id>` knows who holds the order, and keeps the cancels and refunds for whoever will; and
+the holders tell each other what they hold, when there are several. *News of devices* lets a device's events find the
+customer whose they are (H20 to H25). From one partition to another it comes in the order in which it was sent, once.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from processors.dead_letters import headers_size
+from processors.keeping import Kept
+from processors.orders import Capture
 from processors.progress import FROM
 from schemas.epoch import NEVER, Outgoing, SourceRecord, StateReader, Stored
 from schemas.topics import FORWARDED, MAX_EVENT_BYTES
@@ -28,6 +31,11 @@ class Kind(StrEnum):
     EVENT = "event"  # a record of a source topic as it came
     HOLDER = "holder"  # news: this partition holds this order
     CHANGE = "change"  # news: a cancel or refund of an order that you hold
+    HOLDERS = "holders"  # news: these partitions hold an order that you hold
+    HELD = "held"  # news: what this partition holds of an order that you hold
+    LINK = "link"  # news: this device is a customer's
+    SHARED = "shared"  # news: this device has several customers
+    MOVE = "move"  # events of a device that are a customer's, or are not any more
 
 
 class Forwarded(NamedTuple):
@@ -55,6 +63,55 @@ class Change(Struct, array_like=True):
     value: bytes
 
 
+class Holders(Struct, array_like=True):
+    """News: all partitions that hold an order, two or more."""
+
+    store_id: str
+    order_id: str
+    partitions: list[int]
+
+
+class Held(Struct, array_like=True):
+    """News: all captures that a partition holds of an order now, and the day that its row was born (0: none)."""
+
+    store_id: str
+    order_id: str
+    holder: int
+    captures: list[Capture]
+    born: int
+
+
+class Link(Struct, array_like=True):
+    """News: when a device was linked to a customer, in ms. `is_first`: the sender knew nothing of it before."""
+
+    store_id: str
+    device: str
+    customer: str
+    times: list[int]
+    is_first: bool
+
+
+class Shared(Struct, array_like=True):
+    """News: a customer's device has others too, so every link of it must be told."""
+
+    store_id: str
+    device: str
+    customer: str
+
+
+class Move(Struct, array_like=True):
+    """Events of a device: ids of those that are not the customer's any more, and those that are."""
+
+    store_id: str
+    customer: str
+    gone: list[str]
+    come: list[Kept]
+    latest: int  # event time of the latest of both
+
+
+News = Holder | Change | Holders | Held | Link | Shared | Move
+
+
 class Known(Struct, array_like=True, gc=False):
     """What an order's own partition knows: the partitions that hold it, and every cancel and refund so far."""
 
@@ -80,14 +137,10 @@ def read_headers(headers: Sequence[tuple[str, bytes]]) -> Forwarded:
     return Forwarded(found[FROM], kind, found[TOPIC].decode() if kind is Kind.EVENT else "")
 
 
-def read_holder(value: bytes) -> Holder:
-    """The news in a record of kind HOLDER."""
-    return _read_holder(value)
-
-
-def read_change(value: bytes) -> Change:
-    """The news in a record of kind CHANGE."""
-    return _read_change(value)
+def read_news(kind: Kind, value: bytes) -> News:
+    """The news in a record of this kind. KeyError for an event, which is none."""
+    news: News = _READ[kind](value)
+    return news
 
 
 class OrderIndex:
@@ -98,14 +151,15 @@ class OrderIndex:
         self._known: dict[bytes, Known] = {}
         self._dirty: set[bytes] = set()
 
-    def held_by(self, store_id: str, order_id: str, partition: int) -> Iterator[Change]:
-        """Note a holder. Yields what it must be told, if it is new."""
+    def held_by(self, store_id: str, order_id: str, partition: int) -> Known | None:
+        """Note a holder. If it is new: all that is known now."""
         key = _key(store_id, order_id)
         known = self._get(key)
-        if partition not in known.holders:
-            known.holders = sorted([*known.holders, partition])
-            self._dirty.add(key)
-            yield from known.changes
+        if partition in known.holders:
+            return None
+        known.holders = sorted([*known.holders, partition])
+        self._dirty.add(key)
+        return known
 
     def changed(self, change: Change) -> Sequence[int]:
         """Keep a cancel or refund (accepted just now, so it is new). Returns the partitions to tell."""
@@ -130,10 +184,17 @@ class OrderIndex:
         self._known.clear()
 
 
-def tell(news: Holder | Change, partition: int) -> Outgoing:
+def tell(news: News, partition: int) -> Outgoing:
     """Send news to another partition."""
-    kind = Kind.HOLDER if isinstance(news, Holder) else Kind.CHANGE
-    key = f"{news.store_id}|order:{news.order_id}".encode()
+    match news:
+        case Link() | Shared():
+            about = news.device
+        case Move():
+            about = news.customer
+        case _:
+            about = f"order:{news.order_id}"
+    key = f"{news.store_id}|{about}".encode()
+    kind = KIND_OF[news.__class__]
     return Outgoing(FORWARDED, key, _encode(news), None, ((KIND, kind.encode()),), partition)
 
 
@@ -143,5 +204,13 @@ def _key(store_id: str, order_id: str) -> bytes:
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Known).decode
-_read_holder: Final = msgspec.msgpack.Decoder(Holder).decode
-_read_change: Final = msgspec.msgpack.Decoder(Change).decode
+KIND_OF: Final[dict[type, Kind]] = {
+    Holder: Kind.HOLDER,
+    Change: Kind.CHANGE,
+    Holders: Kind.HOLDERS,
+    Held: Kind.HELD,
+    Link: Kind.LINK,
+    Shared: Kind.SHARED,
+    Move: Kind.MOVE,
+}
+_READ: Final[dict[Kind, Any]] = {kind: msgspec.msgpack.Decoder(news).decode for news, kind in KIND_OF.items()}

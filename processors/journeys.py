@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from processors.people import Tenant
+from processors.person import Tenant
 from schemas.epoch import NEVER, StateReader, Stored
 from schemas.events.journey import JourneyGoalReached, JourneyNodeEvent, JourneyStarted, NodeEntered
 from schemas.rows import JourneyRow

@@ -4,7 +4,7 @@ Which sending of a communication counts is decided at reading (decisions H90), s
 another person when a device turns out to be somebody's, touches no other: it is its own row.
 """
 
-from processors.people import Tenant
+from processors.person import Tenant
 from schemas.events.journey import NotificationSent
 from schemas.rows import NotificationRow
 

@@ -11,8 +11,10 @@ from typing import Any, Final
 import msgspec
 
 from processors.attribution import assist_of, credit_of, exposed_by
-from processors.orders import Capture, Content, Line, OrderState, Version, fresh_order, timely_versions
-from processors.people import Loose, People, Person, Tenant
+from processors.forwarding import Held
+from processors.orders import Capture, OrderState, capture_of, fresh_order, timely_versions
+from processors.people import People
+from processors.person import Loose, Person, Tenant
 from processors.segments import by_time
 from processors.sessions import ORDER_RANK, Described, MemberOrder, Session, View
 from processors.settlement import Refund, RefundLine
@@ -25,12 +27,15 @@ OrderKey = tuple[str, str]  # store id, order id
 class OrderBook:
     """Applies the events of the order topic, and settles what orders and people owe each other."""
 
-    def __init__(self, state: StateReader, people: People, limit: int) -> None:
+    def __init__(self, partition: int, state: StateReader, people: People, limit: int) -> None:
+        self._partition = partition
         self._state = state
         self._people = people
         self._limit = limit
         self._known: dict[OrderKey, OrderState] = {}
         self.dirty: dict[OrderKey, Tenant] = {}
+        self.untold: dict[OrderKey, Tenant] = {}
+        """Orders that other partitions hold too, and must hear of: what we hold of them has changed."""
         self._recredit: dict[OrderKey, Tenant] = {}
 
     def get(self, key: OrderKey) -> OrderState:
@@ -51,35 +56,76 @@ class OrderBook:
     # -- events ----------------------------------------------------------------------------------------------------
 
     def captured(self, event: OrderCaptured, at: int, tenant: Tenant, person: Person) -> bool:
-        """An order, or another version of it. True: no capture of it had come here before."""
+        """An order, or another version of it. True: nobody of this partition had captured it."""
         key = tenant.store_id, event.order_id
         order = self.get(key)
+        is_new = not any(capture.holder == self._partition for capture in order.captures)
+        order.captures.append(capture_of(event, at, self._partition, person.name))
+        self._recaptured(key, tenant, order)
+        return is_new
+
+    def uncaptured(self, event: OrderCaptured, tenant: Tenant, person: Person) -> None:
+        """Undo `captured`: the event is somebody else's."""
+        key = tenant.store_id, event.order_id
+        order = self.get(key)
+        order.captures = [
+            capture
+            for capture in order.captures
+            if (capture.event_id, capture.person, capture.holder)
+            != (event.event_id, person.name, self._partition)
+        ]
+        self._recaptured(key, tenant, order)
+
+    def _recaptured(self, key: OrderKey, tenant: Tenant, order: OrderState) -> None:
+        """Its captures have changed: it may be of somebody else now."""
         self.dirty[key] = tenant
-        products = sorted({line.product_id for line in event.lines})
-        order.versions.append(Version(at, event.order_version, event.event_id, products))
-        held = order.content
-        mine = -event.order_version, at, event.event_id
-        if held is None or mine < (-held.version, held.at, held.event_id):
-            order.content = _content(event, at)
+        if order.peers:
+            self.untold[key] = tenant
+        self._elect(key, tenant, order)
+
+    def _elect(self, key: OrderKey, tenant: Tenant, order: OrderState) -> None:
         first = order.first
-        if first is None or (at, event.event_id) < (first.at, first.event_id):
-            self._release(tenant, event.order_id, order)
-            context = event.context
-            order.first = Capture(
-                at,
-                event.event_id,
-                person.name,
-                event.channel,
-                event.session_id or "",
-                (context.device or "") if context else "",
-                (context.country or "") if context else "",
-            )
-            self._enter(person, event.order_id, order)
-        assert order.first is not None
-        # Older orders are settled: touches may be forgotten, and no version in time for them is accepted any more.
-        if order.first.at >= self._people.floor - 2 * tenant.lateness:
-            self._recredit[key] = tenant
-        return first is None
+        mine = first if first is not None and first.holder == self._partition else None
+        if order.entered != ((mine.person, mine.event_id) if mine else ("", "")):
+            self._release(tenant, key[1], order)
+            if mine is not None:
+                self._enter(self._people.find(tenant, mine.person), key[1], order, mine)
+        if mine is not None:
+            # Older orders are settled: touches may be forgotten, and no version in time for them is accepted any more.
+            moves = tenant.window if mine.person[0] == "c" else 0
+            if mine.at >= self._people.floor - 2 * tenant.lateness - moves:
+                self._recredit[key] = tenant
+
+    # -- what other partitions hold of it ---------------------------------------------------------------------------
+
+    def meet(self, key: OrderKey, tenant: Tenant, holders: list[int]) -> None:
+        """These partitions hold the order, we among them."""
+        order = self.get(key)
+        peers = sorted({*order.peers, *holders} - {self._partition})
+        if peers != order.peers:
+            order.peers = peers
+            self.dirty[key] = self.untold[key] = tenant
+
+    def hear_held(self, news: Held, tenant: Tenant) -> None:
+        """All that another partition holds of the order now."""
+        key = news.store_id, news.order_id
+        order = self.get(key)
+        self.meet(key, tenant, [news.holder])
+        was_ours = bool(order.entered[0])
+        order.captures = [capture for capture in order.captures if capture.holder != news.holder]
+        order.captures += news.captures
+        self._elect(key, tenant, order)
+        # Also when nothing has changed: our row must have a higher version than whatever they have written.
+        self.dirty[key] = tenant
+        if was_ours and not order.entered[0]:
+            self.untold[key] = tenant
+        if news.born and news.born != order.born:
+            if not order.born:
+                order.born = news.born
+            elif not order.entered[0]:
+                # Their row lies under another day of the table than ours, which nothing would replace.
+                order.retired, order.born = order.born, news.born
+                self.untold[key] = tenant
 
     def canceled(self, event: OrderCanceled, at: int, tenant: Tenant) -> None:
         """An order was canceled; the earliest cancel counts (H56)."""
@@ -110,11 +156,9 @@ class OrderBook:
 
     # -- whose order it is, and of which session -------------------------------------------------------------------
 
-    def _enter(self, person: Person, order_id: str, order: OrderState) -> None:
+    def _enter(self, person: Person, order_id: str, order: OrderState, first: Capture) -> None:
         """Make the order a member of the session it names, or a loose one that looks for a session."""
-        first = order.first
-        assert first is not None
-        order.holder = person.name
+        order.entered = person.name, first.event_id
         insort(person.orders, (first.at, order_id))
         person.past_changed = True
         self._people.dirty[person.key] = person
@@ -131,10 +175,10 @@ class OrderBook:
             self._find_session(person, loose)
 
     def _release(self, tenant: Tenant, order_id: str, order: OrderState) -> None:
-        """Undo `_enter`: an earlier capture has come."""
-        if not order.holder:
+        """Undo `_enter`: an earlier capture has come, or this one has gone."""
+        if not order.entered[0]:
             return
-        person = self._people.find(tenant, order.holder)
+        person = self._people.find(tenant, order.entered[0])
         self._people.dirty[person.key] = person
         person.past_changed = person.unsettled = True
         person.orders[:] = [entry for entry in person.orders if entry[1] != order_id]
@@ -146,7 +190,7 @@ class OrderBook:
             self._people.touch(person, session)
         person.loose[:] = [loose for loose in person.loose if loose.order_id != order_id]
         order.credits, order.assist, order.exposed = {}, None, []
-        order.holder, order.session_key = "", ""
+        order.entered, order.session_key = ("", ""), ""
 
     def _find_session(self, person: Person, loose: Loose) -> None:
         """Let a loose order join the latest-starting session open at its time, of its channel (H36)."""
@@ -213,16 +257,17 @@ class OrderBook:
         for key, tenant in self._recredit.items():
             order = self.get(key)
             first = order.first
-            assert first is not None
-            person = self._people.find(tenant, order.holder)
+            if first is None or not order.entered[0]:
+                continue  # it has gone to somebody of another partition
+            person = self._people.find(tenant, order.entered[0])
             history, at, window = person.history, first.at, tenant.window
             timely = timely_versions(order, tenant.lateness)
-            products = sorted({product for version in timely for product in version.products})
+            products = sorted({line.product for version in timely for line in version.lines})
             order.credits = {product: credit_of(history, product, at, window) for product in products}
             order.assist = assist_of(history, at, window)
             # A made session that got another key has put its orders in question again: the pairs are those of today.
             exposed: set[tuple[str, str]] = set()
-            for product in timely[0].products:
+            for product in sorted({line.product for line in timely[0].lines}):
                 credit = order.credits[product]
                 if credit.direct:
                     exposed.update(
@@ -257,29 +302,6 @@ def _rank(person: Person, session: Session, view: View, loose: Loose) -> tuple[i
 
 def _rank_of(loose: Loose) -> tuple[int, int, str]:
     return -loose.start, int(loose.key[0] != "s"), loose.key
-
-
-def _content(event: OrderCaptured, at: int) -> Content:
-    return Content(
-        event.order_version,
-        at,
-        event.event_id,
-        event.currency,
-        event.total,
-        event.shipping,
-        event.tax,
-        [
-            Line(
-                line.line_id or "",
-                line.product_id,
-                line.sku or "",
-                line.quantity,
-                line.unit_price,
-                line.discount,
-            )
-            for line in event.lines
-        ],
-    )
 
 
 def _state_key(key: OrderKey) -> bytes:

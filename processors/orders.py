@@ -11,20 +11,9 @@ from processors.attribution import Assist, Credit
 from processors.money import line_paid
 from processors.settlement import Refund, settle
 from schemas.currencies import EXPONENTS
+from schemas.events.order import OrderCaptured
 from schemas.rows import OrderRow
 from schemas.stores import Calendar, Store
-
-
-class Capture(Struct, array_like=True, gc=False):
-    """What the earliest capture says. `session_id` is empty where it named none."""
-
-    at: int
-    event_id: str
-    person: str
-    channel: str
-    session_id: str
-    device: str
-    country: str
 
 
 class Line(Struct, array_like=True, gc=False):
@@ -38,12 +27,18 @@ class Line(Struct, array_like=True, gc=False):
     discount: int
 
 
-class Content(Struct, array_like=True, gc=False):
-    """What the highest version says."""
+class Capture(Struct, array_like=True, gc=False):
+    """A capture of the order: the first, or another version. Session id, device and country are empty if not named."""
 
-    version: int
     at: int
     event_id: str
+    holder: int  # the partition of the person
+    person: str
+    channel: str
+    session_id: str
+    device: str
+    country: str
+    version: int
     currency: str
     total: int
     shipping: int
@@ -51,21 +46,10 @@ class Content(Struct, array_like=True, gc=False):
     lines: list[Line]
 
 
-class Version(Struct, array_like=True, gc=False):
-    """Which products a capture had, and where it stands among the captures."""
-
-    at: int
-    number: int
-    event_id: str
-    products: list[str]
-
-
 class OrderState(Struct, array_like=True, gc=False):
     """Everything known of one order."""
 
-    first: Capture | None
-    content: Content | None
-    versions: list[Version]  # of all captures
+    captures: list[Capture]  # ours, and those that other partitions hold
     credits: dict[str, Credit]
     assist: Assist | None
     exposed: list[
@@ -74,26 +58,87 @@ class OrderState(Struct, array_like=True, gc=False):
     refunds: dict[str, Refund]
     canceled: tuple[int, str] | None  # time and event id of the first cancel
     session_key: str  # the session it counts in, empty: none
-    holder: str  # the person in whose sessions it is entered, empty: nobody yet
+    entered: tuple[
+        str, str
+    ]  # the person in whose sessions it is entered, and by which capture; empty: not here
     born: int
+    retired: int  # the day of birth of a row of ours that is to be withdrawn, 0: none
+    peers: list[int]  # the other partitions in which it was captured
+
+    @property
+    def first(self) -> Capture | None:
+        """The capture that decides person, channel, session and time."""
+        captures = self.captures
+        if len(captures) < 2:
+            return captures[0] if captures else None
+        return min(captures, key=_by_time)
+
+    @property
+    def content(self) -> Capture | None:
+        """The capture that decides lines and money."""
+        captures = self.captures
+        if len(captures) < 2:
+            return captures[0] if captures else None
+        return min(captures, key=_by_version)
+
+
+def _by_time(capture: Capture) -> tuple[int, str, int]:
+    # For a moment an event may be on its way from one holder to another, and be held by both.
+    return capture.at, capture.event_id, capture.holder
+
+
+def _by_version(capture: Capture) -> tuple[int, int, str]:
+    return -capture.version, capture.at, capture.event_id
 
 
 def fresh_order() -> OrderState:
     """An order of which nothing is known."""
-    return OrderState(None, None, [], {}, None, [], {}, None, "", "", 0)
+    return OrderState([], {}, None, [], {}, None, "", ("", ""), 0, 0, [])
 
 
-def timely_versions(order: OrderState, lateness: int) -> list[Version]:
+def timely_versions(order: OrderState, lateness: int) -> list[Capture]:
     """The captures made within the allowed lateness of the first one, the one that holds (H50) first.
 
     They decide which products the touches are asked for, and which exposures have converted. A line that a later
     version brings takes what its product has already earned in this order, and nothing if it is new: the touches that
     could tell may be forgotten by then, and a row must not depend on when the version came (H58).
     """
-    assert order.first is not None
-    until = order.first.at + lateness
-    timely = [version for version in order.versions if version.at <= until]
-    return sorted(timely, key=lambda version: (-version.number, version.at, version.event_id))
+    first = order.first
+    assert first is not None
+    return sorted(
+        [capture for capture in order.captures if capture.at <= first.at + lateness], key=_by_version
+    )
+
+
+def capture_of(event: OrderCaptured, at: int, holder: int, person: str) -> Capture:
+    """What an event says of its order. `at`: event time."""
+    context = event.context
+    return Capture(
+        at,
+        event.event_id,
+        holder,
+        person,
+        event.channel,
+        event.session_id or "",
+        (context.device or "") if context is not None else "",
+        (context.country or "") if context is not None else "",
+        event.order_version,
+        event.currency,
+        event.total,
+        event.shipping,
+        event.tax,
+        [
+            Line(
+                line.line_id or "",
+                line.product_id,
+                line.sku or "",
+                line.quantity,
+                line.unit_price,
+                line.discount,
+            )
+            for line in event.lines
+        ],
+    )
 
 
 def order_row(

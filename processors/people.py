@@ -1,114 +1,27 @@
 """The people of one partition: their state in memory while they are busy, in the store when they are not.
 
 State keys: `P` person -> touches that are not sealed, spans; `Q` person -> where sealed segments are, orders, open
-questions; `T` person, number -> a sealed segment; `S` person, session -> a session. A person is `store|c:customer` or
-`store|a:device`, with its length before it, so that no id can run into the next part of a key.
+questions; `T` person, number -> a sealed segment; `S` person, session -> a session; `B` person, session -> the session
+as it was when the person's journal began. A person is `store|c:customer` or `store|a:device`, with its length before it,
+so that no id can run into the next part of a key.
 """
 
-from hashlib import blake2b
 from typing import Final
 
 import msgspec
-from msgspec import Struct
 
-from processors.segments import SealedRef, Segment, empty_segment
+from processors.links import person_key_bytes
+from processors.person import Person, PersonPast, PersonState, Tenant, fresh_person
+from processors.segments import Segment
 from processors.sessions import Session, SessionState, fresh_session
-from processors.spans import Span, start_of
 from processors.touches import History
 from schemas.epoch import StateReader, Stored
-from schemas.stores import Calendar, Store
 from schemas.topics import DAY_MS
 
 SESSIONS_IN_MEMORY: Final = 64
 _HEAD: Final = (
     16  # bytes before a stored session: start and end with its orders, for a search that decodes few
 )
-
-
-class Loose(Struct, array_like=True, gc=False):
-    """An order captured without a session id, and the session it counts in so far (H36); empty key: none."""
-
-    order_id: str
-    at: int
-    channel: str
-    key: str
-    start: int
-
-
-class PersonState(Struct, array_like=True, gc=False):
-    """What nearly every event of a person changes."""
-
-    open: Segment
-    spans: dict[str, list[Span]]
-    has_past: bool
-
-
-class PersonPast(Struct, array_like=True, gc=False):
-    """What few events change, all ascending in time: written with every event, it would make each cost the whole week."""
-
-    sealed: list[SealedRef]
-    orders: list[tuple[int, str]]  # (captured at, order id) that a late touch may still change
-    loose: list[Loose]
-
-
-class Tenant:
-    """A store with what is worked out once from its settings."""
-
-    __slots__ = ("calendar", "id_hash", "lateness", "retention", "store", "store_id", "window")
-
-    def __init__(self, store_id: str, store: Store) -> None:
-        self.store_id = store_id
-        self.store = store
-        self.calendar = Calendar(store.zone)
-        # Begun once: to take up the store's id again for each event costs as much as to hash the event's.
-        self.id_hash = blake2b(f"{store_id}|".encode(), digest_size=16).copy
-        self.window = store.attribution_window_ms
-        self.lateness = store.allowed_lateness_ms
-        # An order's credit may change until its versions are in: lateness after capture, and lateness to arrive.
-        self.retention = store.attribution_window_ms + 2 * store.allowed_lateness_ms
-
-
-class Person:
-    """A person at work."""
-
-    __slots__ = (
-        "changed", "dirty_sessions", "has_past", "history", "key", "loose", "name", "orders", "past_changed",
-        "renamed", "sessions", "spans", "tenant", "unsettled", "weight", "withdrawn",
-    )  # fmt: skip
-
-    def __init__(
-        self, tenant: Tenant, name: str, key: bytes, state: PersonState, past: PersonPast, history: History
-    ) -> None:
-        self.tenant = tenant
-        self.name = name
-        self.key = key
-        self.history = history
-        self.spans = state.spans
-        self.orders = past.orders
-        self.loose = past.loose
-        self.has_past = state.has_past
-        self.sessions: dict[str, Session] = {}
-        self.changed = False
-        self.past_changed = False
-        self.unsettled = False  # an order was taken out of a session: all loose orders are judged again
-        self.weight = 0  # bytes that what is in memory takes when stored
-        self.dirty_sessions: dict[str, Session] = {}
-        self.withdrawn: dict[
-            str, tuple[int, list[str]]
-        ] = {}  # session key -> born, widgets of rows to withdraw
-        self.renamed: dict[str, str] = {}  # key of a made session -> the key it has had since this epoch
-
-    def session_key_of(self, session_id: str, channel: str, at: int) -> str:
-        """The key of the session of a touch: the producer's, or the made one that holds `at`."""
-        if session_id:
-            return "s:" + session_id
-        return f"g:{channel}:{start_of(self.spans[channel], at)}"
-
-    def current_key(self, key: str) -> str:
-        """The key that a session once known as `key` has now."""
-        while key in self.renamed:
-            key = self.renamed[key]
-        return key
 
 
 class People:
@@ -152,10 +65,9 @@ class People:
 
     def load(self, who: str, tenant: Tenant) -> Person:
         """A person that is not in memory."""
-        text = who.encode()
-        key = len(text).to_bytes(2, "big") + text
+        key = person_key_bytes(who)
         stored = self._state.get(b"P" + key)
-        state = _decode_person(stored) if stored is not None else PersonState(empty_segment(), {}, False)
+        state = _decode_person(stored) if stored is not None else fresh_person()
         # All of it has expired when it is not there any more.
         stored_past = self._state.get(b"Q" + key) if state.has_past else None
         past = _decode_past(stored_past) if stored_past is not None else PersonPast([], [], [])
@@ -177,7 +89,7 @@ class People:
 
     def _forget(self, person: Person) -> list[int]:
         """Drop what no event that is still in time can ask for. Returns numbers of segments to delete."""
-        before = self.floor - person.tenant.retention - DAY_MS
+        before = self.floor - person.tenant.retention - person.moves - DAY_MS
         if before <= 0:
             return []
         for channel, spans in list(person.spans.items()):
@@ -189,7 +101,7 @@ class People:
         if person.loose and person.loose[0].at < before:
             person.loose[:] = [loose for loose in person.loose if loose.at >= before]
         # Twice the lateness: a partition that was idle, and held nothing back, may wake up with old events.
-        in_time = self.floor - 2 * person.tenant.lateness
+        in_time = self.floor - 2 * person.tenant.lateness - person.moves
         if person.orders and person.orders[0][0] < in_time:
             person.orders[:] = [order for order in person.orders if order[0] >= in_time]
         return person.history.forget(before)
@@ -231,13 +143,50 @@ class People:
                     found.append(self.session(person, name))
         return found
 
+    # -- what may be taken back ------------------------------------------------------------------------------------
+
+    def begin_journal(self, person: Person, clock: int) -> None:
+        """From this epoch on the person's events are journalled. The sessions so far stay as they are in `base`: their
+        events will never be taken back. Before anything of the epoch is applied to the person."""
+        prefix = _session_key(person.key, "")
+        person.base = {key[len(prefix) :].decode(): value for key, value in self._state.scan(prefix)}
+        person.since = clock
+        person.changed = True
+
+    def base_of(self, person: Person) -> dict[str, SessionState]:
+        """Session key -> session as it was when the journal began, of those that were there."""
+        base = person.base
+        if base is None:
+            prefix = _base_key(person.key, "")
+            base = {key[len(prefix) :].decode(): value for key, value in self._state.scan(prefix)}
+        return {key: _decode_session(value[_HEAD:]) for key, value in base.items()}
+
+    def _write_base(self, person: Person, base: dict[str, bytes], into: dict[bytes, Stored | None]) -> None:
+        for key, _ in self._state.scan(_base_key(person.key, "")):
+            into[key] = None  # of a journal that had ended
+        days = person.tenant.retention // DAY_MS + 2
+        for name, value in base.items():
+            end = int.from_bytes(value[8:_HEAD], "big")
+            into[_base_key(person.key, name)] = Stored(end // DAY_MS + days, value)
+        person.base = None
+
+    def _forget_links(self, person: Person) -> None:
+        """Drop links between which no other customer's can come any more; end the journal when nothing can move."""
+        settled = self.floor - person.tenant.lateness
+        for linked in person.linked.values():
+            if linked.recent and linked.recent[0] < settled:
+                linked.recent = [at for at in linked.recent if at >= settled]
+        if person.since and person.assigned < self.floor - person.tenant.journal:
+            person.since = 0
+
     # -- the end of an epoch ---------------------------------------------------------------------------------------
 
     def write(self, person: Person, into: dict[bytes, Stored | None]) -> None:
         """Put the person's changed state into `into`. Rows have been made already."""
         history = person.history
         weight = 0
-        retention_days = person.tenant.retention // DAY_MS + 2
+        session_days = person.tenant.retention // DAY_MS + 2
+        retention_days = (person.tenant.retention + person.moves) // DAY_MS + 2
         for number in self._forget(person) if history.sealed else ():
             into[_segment_key(person.key, number)] = None
         for number in history.changed:
@@ -255,7 +204,7 @@ class People:
                 continue
             view = session.view  # refreshed when its row was made
             head = view.start.to_bytes(8, "big") + view.end.to_bytes(8, "big")
-            expires = view.end // DAY_MS + retention_days
+            expires = view.end // DAY_MS + session_days
             value = head + _encode(session.state)
             weight += len(value)
             into[_session_key(person.key, key)] = Stored(expires, value)
@@ -263,7 +212,10 @@ class People:
             session.widgets.clear()
             session.head = view.head
         past_changed = person.past_changed or history.has_sealed
+        if person.base is not None:
+            self._write_base(person, person.base, into)
         if person.changed or past_changed:
+            self._forget_links(person)
             if person.orders:
                 last = max(last, person.orders[-1][0])
             if person.loose:
@@ -277,7 +229,11 @@ class People:
                 weight += len(value)
                 into[b"Q" + person.key] = Stored(expires, value)
                 person.has_past, person.past_changed, history.has_sealed = True, False, False
-            value = _encode(PersonState(history.open, person.spans, person.has_past))
+            value = _encode(
+                PersonState(
+                    history.open, person.spans, person.has_past, person.linked, person.since, person.assigned
+                )
+            )
             weight += len(value)
             into[b"P" + person.key] = Stored(expires, value)
             person.changed = False
@@ -304,6 +260,10 @@ def _segment_key(person: bytes, number: int) -> bytes:
 
 def _session_key(person: bytes, session: str) -> bytes:
     return b"S" + person + session.encode()
+
+
+def _base_key(person: bytes, session: str) -> bytes:
+    return b"B" + person + session.encode()
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode

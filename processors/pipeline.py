@@ -12,7 +12,7 @@ import msgspec
 from processors import orderbook
 from processors.books import Books
 from processors.breaker import Breaker
-from processors.browsing import Browsing
+from processors.browsing import HANDLERS
 from processors.counters import ACCEPTED, DUPLICATE, HOUR_MS, READ, TEST_TRAFFIC
 from processors.counters import FORWARDED as FORWARDED_BUCKET
 from processors.dead_letters import Refusals, Skips
@@ -21,22 +21,16 @@ from processors.flush import Flush
 from processors.forwarding import (
     Change,
     Kind,
-    OrderIndex,
     forward_event,
     read_headers,
 )
-from processors.journeys import Journeys
-from processors.notifications import Notifications
-from processors.order_news import OrderNews
-from processors.orderbook import OrderBook
-from processors.people import People, Tenant
+from processors.person import Tenant
 from processors.progress import Progress
 from processors.resume import META_FORMAT, Meta, resume
-from processors.waiting import OF_PEOPLE, Waiting
-from processors.windows import Windows
+from processors.shop import Shop
 from schemas.epoch import Epoch, Outgoing, ProcessorFactory, SourceRecord, StateReader
 from schemas.events.decode import decode
-from schemas.events.journey import NotificationSent
+from schemas.events.order import OrderCaptured
 from schemas.events.person import person_key
 from schemas.instants import EARLIEST_MS, FUTURE_TOLERANCE_MS, SKEW_TOLERANCE_MS
 from schemas.partitioning import partition_of
@@ -44,9 +38,6 @@ from schemas.reasons import Reason, Rejected
 from schemas.stores import Store, fingerprint
 from schemas.topics import DAY_MS, DEFINITION, FORWARDED, FUTURE_BOUND_MS, SOURCES
 
-PEOPLE_BYTES_IN_MEMORY: Final = 1_250_000  # a generation of people, a partition, as stored
-ORDERS_IN_MEMORY: Final = 500
-EXECUTIONS_IN_MEMORY: Final = 2_000
 HOMES_IN_MEMORY: Final = 20_000
 
 
@@ -101,18 +92,18 @@ class Pipeline:
         self._now = 0
         self._idle: frozenset[str] = frozenset()
         self._progress = Progress(partition, partitions, resumed.progress)
-        self._people = People(state, PEOPLE_BYTES_IN_MEMORY)
-        self._people.floor = self._floor()
-        self._orders = OrderBook(state, self._people, ORDERS_IN_MEMORY)
-        self._browsing = Browsing(self._people, self._orders)
-        self._news = OrderNews(partition, partitions, OrderIndex(state), self._orders, tenants)
-        self._journeys = Journeys(state, EXECUTIONS_IN_MEMORY)
-        self._notifications = Notifications()
+        self._shop = Shop(
+            partition,
+            partitions,
+            state,
+            tenants,
+            self._progress,
+            watermark=self.watermark,
+            floor=self._floor(),
+        )
         self._definitions = Definitions(partition, partitions, state, self._stores)
-        self._windows = Windows(state)
         self._books = Books(state)
         self._seen: set[bytes] = set()
-        self._waiting = Waiting(self.watermark)
         self._outgoing: list[Outgoing] = []
         self._latest = max(self._times.values(), default=0)  # of all that was accepted, forwarded or not
         self._homes: dict[str, int] = {}
@@ -148,7 +139,8 @@ class Pipeline:
         good = self._judge(topic, records)
         # One question for the whole chunk: a question for each event costs a tenth of its way.
         known = self._state.seen_among([one[0] for one in good])
-        seen, waiting, count = self._seen, self._waiting.by_person, self._windows.add
+        shop = self._shop
+        seen, waiting, count = self._seen, shop.waiting.by_person, shop.windows.add
         is_forwarded = topic == FORWARDED
         for digest, event, who, record, bound, tally in good:
             if digest in seen or digest in known:
@@ -157,24 +149,24 @@ class Pipeline:
             seen.add(digest)
             tally[ACCEPTED] += 1
             kind = event.__class__
-            if kind in OF_PEOPLE:
+            if kind in HANDLERS or kind is OrderCaptured:
                 theirs = waiting.get(who)
                 if theirs is None:
                     waiting[who] = [event]
                 else:
                     theirs.append(event)
                 if is_forwarded:
-                    self._waiting.bind(who, bound)
+                    shop.waiting.bind(who, bound)
             elif kind in _OF_ORDERS:
                 change = Change(event.store_id, event.order_id, record.timestamp, record.value or b"")
-                self._progress.send(self._news.accepted(change), bound)
+                shop.change(change, bound)
             else:
-                self._follow(event, who)
+                shop.follow(event, who, bound)
             count(event, event.occurred_at, record.timestamp)
         self._books.enter(topic)
         self._taken += len(records)
         self._refusals.end_chunk(topic, len(records))
-        self._waiting.events += len(good)
+        shop.waiting.events += len(good)
 
     def _judge(self, topic: str, records: Sequence[SourceRecord]) -> list[_Judged]:
         """Decode, and tell apart what can't be counted, is not in time, or belongs elsewhere. The rest is returned."""
@@ -198,7 +190,7 @@ class Pipeline:
                 forwarded = read_headers(record.headers)
                 bound = progress.taken(forwarded.stamp)
                 if forwarded.kind is not Kind.EVENT:
-                    progress.send(self._news.heard(forwarded.kind, record.value or b""), bound)
+                    self._shop.hear(forwarded.kind, record.value or b"", bound)
                     continue
                 source = forwarded.topic
             if timestamp // HOUR_MS != hour:
@@ -273,13 +265,6 @@ class Pipeline:
         home = self._homes[who] = partition_of(person_key(event).encode(), self._partitions)
         return home
 
-    def _follow(self, event: Any, who: str) -> None:
-        """An event of the journey-node topic."""
-        tenant = self._tenants[event.store_id]
-        self._journeys.take(event, event.occurred_at, tenant)
-        if event.__class__ is NotificationSent:
-            self._notifications.sent(event, event.occurred_at, tenant, who[len(event.store_id) + 1 :])
-
     def _define(self, topic: str, record: SourceRecord, tally: list[int]) -> None:
         """A record of the definition topic, or one that another partition forwarded."""
         try:
@@ -308,14 +293,9 @@ class Pipeline:
 
     @property
     def pending(self) -> int:
-        """See PartitionProcessor. A person's state and rows are about a kilobyte."""
-        people, events, orders = len(self._waiting.by_person), self._waiting.events, len(self._orders.dirty)
-        small = len(self._windows.cells.dirty) + len(self._books.ledger.dirty)
-        small += 2 * (
-            len(self._journeys.dirty) + len(self._notifications.dirty) + len(self._definitions.dirty)
-        )
-        outgoing = len(self._outgoing) + self._progress.pending
-        return 1_500 * people + 200 * events + 700 * orders + 150 * small + 600 * outgoing
+        """See PartitionProcessor."""
+        small = len(self._books.ledger.dirty) + 2 * len(self._definitions.dirty)
+        return self._shop.pending + 150 * small + 600 * (len(self._outgoing) + self._progress.pending)
 
     def flush(self) -> Epoch | None:
         """See PartitionProcessor."""
@@ -327,20 +307,15 @@ class Pipeline:
             and not progress.has_news(self.watermark, idle=idle, now_ms=self._now)
         ):
             return None
-        self._clock = max(self._clock + 1, self._now)
-        for news, bound in self._waiting.apply(
-            self._tenants, self._people, self._browsing, self._orders, self._news
-        ):
-            progress.send(news, bound)
-        flush = Flush(self.partition, self._clock, self.watermark, self._people.floor)
-        flush.orders(self._orders, self._news.index, self._people)
-        flush.people(self._people)
-        flush.journeys(self._journeys, self._notifications)
+        self._clock = max(self._clock + 1, self._now, progress.clock + 1)
+        shop = self._shop
+        flush = Flush(self.partition, self._clock, self.watermark, shop.people.floor)
+        shop.live(flush, self._clock)
         flush.definitions(self._definitions)
-        flush.cells(self._windows.cells, self._books.ledger, max(t.retention for t in self._tenants.values()))
+        flush.cells(shop.windows.cells, self._books.ledger, max(t.retention for t in self._tenants.values()))
         flush.remember(self._seen, self._latest // DAY_MS + self._retention_days)
         flush.watermark(idle=idle, record_time=self._record_time)
-        outgoing = self._outgoing + progress.seal()
+        outgoing = self._outgoing + progress.seal(self._clock)
         report = progress.report(self.watermark, idle=idle, now_ms=self._now)
         floor = self._floor()
         meta = Meta(
@@ -354,10 +329,7 @@ class Pipeline:
         )
         epoch = flush.epoch(_encode(meta), outgoing, report)
         self._seen, self._outgoing, self._taken, self._told = set(), [], 0, told
-        self._windows.end_epoch()
-        self._waiting.begin(self.watermark)
-        self._people.trim(floor)
-        self._orders.trim()
+        shop.end(self.watermark, floor)
         return epoch
 
     def counts(self) -> Mapping[tuple[str, str, str], int]:
@@ -368,8 +340,8 @@ class Pipeline:
         """See PartitionProcessor."""
         return {
             "watermark_ms": self.watermark,
-            "floor_ms": self._people.floor,
-            "cached_people": len(self._people),
+            "floor_ms": self._shop.people.floor,
+            "cached_people": len(self._shop.people),
         }
 
 

@@ -61,6 +61,8 @@ class Progress:
 
     def __init__(self, partition: int, partitions: int, saved: Saved) -> None:
         self.saved = saved
+        self.clock = 0
+        """The highest that a message came with: what is written because of it must have a higher version."""
         self._partition = partition
         self._partitions = partitions
         self._reports: dict[int, Report] = {}
@@ -75,8 +77,9 @@ class Progress:
 
     def taken(self, header: bytes) -> int:
         """A message was taken. Returns its bound."""
-        sender, number, bound = map(int, header.split(b":"))
+        sender, number, bound, clock = map(int, header.split(b":"))
         self.saved.received[sender] = number
+        self.clock = max(self.clock, clock)
         return bound
 
     @property
@@ -84,8 +87,8 @@ class Progress:
         """Messages that the next epoch sends."""
         return len(self._letters)
 
-    def seal(self) -> list[Outgoing]:
-        """The epoch's messages, numbered."""
+    def seal(self, clock: int) -> list[Outgoing]:
+        """The epoch's messages, numbered, with the clock that is the version of its rows."""
         sent = self.saved.sent
         oldest: dict[int, int] = {}
         sealed = []
@@ -94,7 +97,7 @@ class Progress:
             assert to is not None
             number = sent[to] = sent.get(to, 0) + 1
             oldest[to] = min(bound, oldest.get(to, bound))
-            stamp = (FROM, b"%d:%d:%d" % (self._partition, number, bound))
+            stamp = (FROM, b"%d:%d:%d:%d" % (self._partition, number, bound, clock))
             sealed.append(letter._replace(headers=(stamp, *letter.headers)))
         self.saved.owed += [Debt(to, sent[to], bound) for to, bound in oldest.items()]
         self._letters = []

@@ -79,6 +79,29 @@ class Segment(Struct, array_like=True, gc=False):
                 index.setdefault(product, []).append(number)
         self.index = index
 
+    def take_out(self, event_ids: set[str], empties: list[int]) -> tuple[list[tuple[int, str]], int]:
+        """Drop the touches of these events, and carts emptied at `empties`, which are taken off that list. Returns when
+        and by which widget the dropped impressions were, and how many touches it was in all. Bounds stay wide."""
+        gone = [one for one in self.impressions if one.event_id in event_ids]
+        size = len(gone)
+        if gone:
+            self.impressions = [one for one in self.impressions if one.event_id not in event_ids]
+            if self.index is not None:
+                self.seal()
+        for product, acts in list(self.acts.items()):
+            kept = [act for act in acts if act.event_id not in event_ids]
+            if len(kept) < len(acts):
+                size += len(acts) - len(kept)
+                self.acts[product] = kept
+                if not kept:
+                    del self.acts[product]
+        for at in list(empties):
+            if at in self.empties:
+                self.empties.remove(at)
+                empties.remove(at)
+                size += 1
+        return [(one.at, one.widget) for one in gone], size
+
     def shown(self, product: str, low: int, high: int) -> Iterator[Impression]:
         """Impressions of the product in [low, high], the latest first."""
         impressions = self.impressions

@@ -119,6 +119,33 @@ class History:
             segment.highest = at
         return segment
 
+    def take_out(self, event_ids: set[str], empties: list[int], low: int, window: int) -> None:
+        """Forget the touches of these events, none of which is older than `low`, and as many carts emptied at `empties`.
+
+        Interactions that one of the impressions was behind look for another among those that are remembered.
+        """
+        self._within = None
+        left = list(empties)
+        segments: list[tuple[Segment, int | None]] = [(self.open, None)]
+        segments += [
+            (self._sealed_segment(ref.number), ref.number) for ref in self.sealed if ref.highest >= low
+        ]
+        lost = set()
+        for segment, number in segments:
+            gone, size = segment.take_out(event_ids, left)
+            lost.update(gone)
+            if number is None:
+                segment.size -= size
+            elif size:
+                self.changed.add(number)
+        for segment, number in segments:
+            for product, acts in segment.acts.items():
+                for act in acts:
+                    if act.anchor is not None and (act.anchor.at, act.anchor.widget) in lost:
+                        act.anchor = self.anchor_of(product, act.at, act.widget, window)
+                        if number is not None:
+                            self.changed.add(number)
+
     def forget(self, before: int) -> list[int]:
         """Drop what is older than `before`; returns the numbers of sealed segments that can be deleted.
 

@@ -201,6 +201,18 @@ class NotificationRow(Struct, array_like=True, frozen=True, gc=False):
     is_deleted: Flag = 0
 
 
+class LinkRow(Struct, array_like=True, frozen=True, gc=False):
+    """From when on a device is a customer's: the first of its links to them after none, or after somebody else's."""
+
+    store_id: Word
+    anonymous_id: Text
+    linked_at: Instant
+    born: Day
+    customer_id: Text
+    version: Big = 0
+    is_deleted: Flag = 0
+
+
 class DefinitionRow(Struct, array_like=True, frozen=True, gc=False):
     """Name and status of one thing from `effective_at` on, until the next row of the same thing (H93)."""
 

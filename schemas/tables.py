@@ -131,6 +131,7 @@ TABLES: Final = {
             (_PERSON, _CUSTOMER, _COMMUNICATION),
             by_day=True,
         ),
+        Table("links", rows.LinkRow, ("store_id", "anonymous_id", "linked_at")),
         Table("definitions", rows.DefinitionRow, ("store_id", "kind", "id", "effective_at")),
         Table(
             "counters",

@@ -15,9 +15,11 @@ from streams.settings import Settings
 
 POLL_SECONDS: Final = 0.1
 CHECK_TIMEOUT_S: Final = 5.0
-# The longest way of a record over the forwarded topic: a misrouted order goes to its own partition, that tells the order
-# index, and the index sends the order's cancels and refunds back to it.
-FORWARDED_HOPS: Final = 3
+# The longest way over the forwarded topic: a misrouted capture with both ids goes to its customer, who tells the device;
+# that says to its customers that it is shared, hears their links, and moves a guest's order to one of them; who tells the
+# order's partition, that names the holders to each other; they tell what they hold, who has stopped writing the row, and
+# that a row was withdrawn.
+FORWARDED_HOPS: Final = 10
 
 
 class Progress(NamedTuple):
@@ -60,11 +62,15 @@ async def caught_up(
         )
         try:
             await ends_reader.start()
+            before: Mapping[TopicPartition, int] = {}
             for group, topics in _stages(settings):
                 partitions = [
                     TopicPartition(topic, number) for topic in topics for number in range(settings.partitions)
                 ]
                 ends = await ends_reader.end_offsets(partitions)
+                if ends == before:
+                    continue  # nothing has come of what was sent last
+                before = ends
                 await _Passing(reader, group, ends, deadline, on_progress).wait()
         finally:
             await ends_reader.stop()

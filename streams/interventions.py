@@ -90,9 +90,6 @@ class Desk:
                 sent.append(
                     await self._producer.send(self._topic, _encode(row), key=key, partition=place.partition)
                 )
-            for delivery in sent:
-                # When one fails, asyncio would print a page for each of the others at the end of the process.
-                delivery.add_done_callback(lambda done: done.cancelled() or done.exception())
             # aiokafka would commit a transaction in which a delivery failed.
             for delivery in sent:
                 await delivery

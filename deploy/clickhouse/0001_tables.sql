@@ -191,6 +191,21 @@ ORDER BY (store_id, born, communication_id, person, event_id)
 SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'One sending of a communication to a person; which of several is the communication\'s is decided at reading (H90).';
 
+CREATE TABLE IF NOT EXISTS links (
+    `store_id` LowCardinality(String),
+    `anonymous_id` String,
+    `linked_at` DateTime64(3, 'UTC'),
+    `born` Date,
+    `customer_id` String,
+    `version` UInt64,
+    `is_deleted` UInt8
+)
+ENGINE = ReplacingMergeTree(version, is_deleted)
+PARTITION BY toStartOfMonth(born)
+ORDER BY (store_id, anonymous_id, linked_at)
+SETTINGS min_age_to_force_merge_seconds = 3600, min_age_to_force_merge_on_partition_only = 1
+COMMENT 'From when on a device is a customer\'s: the first of its links to them after none, or after somebody else\'s.';
+
 CREATE TABLE IF NOT EXISTS definitions (
     `store_id` LowCardinality(String),
     `kind` LowCardinality(String) COMMENT 'experience, ab_test, journey, goal or product',

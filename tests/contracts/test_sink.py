@@ -8,7 +8,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from schemas.rows import DeadLetterRow
+from schemas.rows import DeadLetterRow, InterventionRow, LinkRow
 from schemas.tables import TABLES
 from sinks.base import Batch, Rejected, Sink
 from sinks.clickhouse import Address, ClickHouseSink
@@ -109,6 +109,8 @@ ONE_OF_EACH = (
     session("c:goals", **goals(("g1", "", 1, None), ("purchase", "e1", 2, 2**63 - 1))),
     journey("x1", 3, started_at=at(1), terminal_at=at(2), terminal_kind="end", goal_at=at(3)),
     notification("m1", "c:ann", 2),
+    LinkRow("acme", "x\x00", 4_102_444_799_999, JANUARY, "änn", 2**64 - 1),
+    InterventionRow("skip", "order", 3, 2**64 - 1, JANUARY, 1, 2),
     definition("experience", "e1", 4_102_444_799_999, "active", name="Änne\x00"),
     exposure(shown_dates=[JANUARY, JANUARY + 1], shown_channels=["web", "app"], shown_at=[1, 2]),
     order(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processors import pipeline, touches
+from processors import shop, touches
 from tests.driver import PipelineDriver
 from tests.oracle.recompute import recompute
 from tests.oracle.records import Rows
@@ -53,8 +53,8 @@ def test_long_histories_in_small_segments_equal_the_oracle(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(touches, "SEGMENT_CAPACITY", 3)
-    monkeypatch.setattr(pipeline, "PEOPLE_BYTES_IN_MEMORY", 1)  # everybody is let go of, and loaded again
-    monkeypatch.setattr(pipeline, "ORDERS_IN_MEMORY", 1)
+    monkeypatch.setattr(shop, "PEOPLE_BYTES_IN_MEMORY", 1)  # everybody is let go of, and loaded again
+    monkeypatch.setattr(shop, "ORDERS_IN_MEMORY", 1)
     world = random_world(100_000 + seed, most_stories=50).arriving(seed)
     assert_equal(rows_of(world, seed), recompute(world.records, world.stores).rows, world)
 

@@ -1,6 +1,5 @@
 """State expires by the least watermark of all partitions: what was misrouted finds its orders, sessions and touches."""
 
-import random
 from collections.abc import Sequence
 
 import pytest
@@ -11,52 +10,19 @@ from schemas.stores import Store
 from tests.driver import PipelineDriver
 from tests.golden.cases import MINUTE, TEN, event
 from tests.oracle.recompute import recompute
-from tests.oracle.records import RawRecord, Rows
+from tests.oracle.records import Rows
 from tests.oracle.wire import partition_of, raw_records
+from tests.processors.apart import driver_read_apart
 from tests.processors.test_convergence import assert_equal
-from tests.worlds import World, compare, random_world
+from tests.worlds import compare, random_world
 
-PARTITIONS = 3
 DAY = 86_400_000
-
-
-def misrouted(world: World, chance: random.Random) -> list[list[RawRecord]]:
-    """The world's records by the partition that they are sent to, in order of arrival: a fair part to a wrong one."""
-    lanes: list[list[RawRecord]] = [[] for _ in range(PARTITIONS)]
-    for record in world.records:
-        lanes[chance.randrange(PARTITIONS)].append(record)
-    return lanes
-
-
-def rows_read_apart(world: World, seed: int, *, partitions: int = PARTITIONS) -> Rows:
-    """The rows when partitions read their records at very different pace, and messages between them lie for long."""
-    chance = random.Random(seed)
-    driver = PipelineDriver(world.stores, partitions=partitions)
-    lanes = misrouted(world, chance)
-    for number, lane in enumerate(lanes):
-        driver.expect_records(number, {record.topic for record in lane})
-    while any(lanes):
-        # One partition reads on, often to its end; the others stay where they are.
-        number = chance.choice([number for number, lane in enumerate(lanes) if lane])
-        size = chance.choice((1, 3, 100))
-        driver.pipe(lanes[number][:size], to=number, chunk=chance.randint(1, 5), commit=False)
-        del lanes[number][:size]
-        driver.commit_one(number)
-        for other in chance.sample(range(partitions), chance.randint(0, partitions)):
-            if chance.random() < 0.3:
-                driver.deliver(other)
-            driver.commit_one(other)
-        if chance.random() < 0.15:
-            driver.crash()
-    driver.commit()
-    assert not driver.dead_letters
-    return driver.rows()
 
 
 @pytest.mark.parametrize("seed", range(80))
 def test_misrouted_records_are_exact_whoever_is_weeks_ahead(seed: int) -> None:
     world = random_world(seed, most_stories=40, shared_orders=False)
-    assert_equal(rows_read_apart(world, seed), recompute(world.records, world.stores).rows, world)
+    assert_equal(driver_read_apart(world, seed).rows(), recompute(world.records, world.stores).rows, world)
 
 
 def rows_of_a_slow_partition() -> tuple[Rows, Rows]:
@@ -110,7 +76,7 @@ class Log:
         self.now_ms = 1_000
 
     def tell(self, number: int, watermark: int, *, idle: bool = False) -> Sequence[Outgoing]:
-        sealed = self.members[number].seal()
+        sealed = self.members[number].seal(0)
         report = self.members[number].report(watermark, idle=idle, now_ms=self.now_ms)
         if report is not None:
             for member in self.members:

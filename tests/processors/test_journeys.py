@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from processors import pipeline
+from processors import shop
 from processors.flush import Flush
 from processors.journeys import Journeys
 from processors.notifications import Notifications
-from processors.people import Tenant
+from processors.person import Tenant
 from schemas.events.journey import NotificationSent
 from schemas.rows import NotificationRow
 from streams.engine.state.memory import MemoryStore
@@ -143,7 +143,7 @@ def test_any_order_any_repeat_any_crash_gives_the_same_rows(
 ) -> None:
     chance = random.Random(seed)
     if seed % 3 == 0:
-        monkeypatch.setattr(pipeline, "EXECUTIONS_IN_MEMORY", 0)  # everything is loaded again
+        monkeypatch.setattr(shop, "EXECUTIONS_IN_MEMORY", 0)  # everything is loaded again
     events = [random_event(number, chance) for number in range(chance.randint(1, 25))]
     partitions = chance.choice((1, 2, 5))
     records = [record("journey-node", event) for event in events]

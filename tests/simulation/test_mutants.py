@@ -17,7 +17,7 @@ from streams.sink import SinkProcess
 from tests.simulation.plan import make_plan
 from tests.simulation.run import run
 
-MOST_SEEDS = 120
+MOST_SEEDS = 400  # of the rarest, one in a hundred does
 
 Edit = tuple[str, str]
 MUTANTS: dict[str, tuple[Any, str, list[Edit]]] = {
@@ -57,7 +57,7 @@ MUTANTS: dict[str, tuple[Any, str, list[Edit]]] = {
     "the version clock begins anew with every start": (
         Pipeline,
         "flush",
-        [("self._clock = max(self._clock + 1, self._now)", "self._clock = self._now")],
+        [("self._clock = max(self._clock + 1, self._now, progress.clock + 1)", "self._clock = self._now")],
     ),
     "the sink commits before it inserts": (
         SinkProcess,

@@ -12,6 +12,7 @@ GRANT INSERT ON shopmeter.exposures TO shopmeter_writer;
 GRANT INSERT ON shopmeter.orders TO shopmeter_writer;
 GRANT INSERT ON shopmeter.journeys TO shopmeter_writer;
 GRANT INSERT ON shopmeter.notifications TO shopmeter_writer;
+GRANT INSERT ON shopmeter.links TO shopmeter_writer;
 GRANT INSERT ON shopmeter.definitions TO shopmeter_writer;
 GRANT INSERT ON shopmeter.counters TO shopmeter_writer;
 GRANT INSERT ON shopmeter.ledger TO shopmeter_writer;
