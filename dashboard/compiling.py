@@ -107,6 +107,7 @@ def frame_of(resolved: Resolved, channel: str | None, *, daily: bool = False) ->
         bucket="$date" if daily else f"multiIf({sides}, 0)",
         counts=f"({' OR '.join(inside.values())})",
         channel="{channel:String}" if channel is not None else "",
+        two=not daily,
     )
 
 

@@ -38,6 +38,15 @@ def _hashed(*parts: str) -> str:
 
 _PERSON: Final = _hash("person_hash", "store and person", "person")
 _SESSION: Final = _hash("session_hash", "store, person and session", "person", "session_key")
+_PERSONALIZED: Final = Derived(
+    "personalized", "UInt8", "notEmpty(experience_id)", "1: at least one experience was served (M2)"
+)
+_ONE_MESSAGE: Final = Derived(
+    "one_message",
+    "UInt8",
+    "messages_in = 1 AND activities + clicks + detail_views + adds + removes + empties + orders = 0",
+    "1: exactly one inbound message and nothing else the shopper did (H42)",
+)
 
 
 class Table(NamedTuple):
@@ -103,7 +112,7 @@ TABLES: Final = {
             "sessions",
             rows.SessionRow,
             ("store_id", "person", "session_key"),
-            (_PERSON, _SESSION),
+            (_PERSON, _SESSION, _PERSONALIZED, _ONE_MESSAGE),
             by_day=True,
         ),
         Table(

@@ -47,7 +47,9 @@ CREATE TABLE IF NOT EXISTS sessions (
     `version` UInt64,
     `is_deleted` UInt8,
     `person_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person)) COMMENT '128-bit hash of store and person, for distinct counts and joins',
-    `session_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person, session_key)) COMMENT '128-bit hash of store, person and session, for distinct counts and joins'
+    `session_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person, session_key)) COMMENT '128-bit hash of store, person and session, for distinct counts and joins',
+    `personalized` UInt8 MATERIALIZED notEmpty(experience_id) COMMENT '1: at least one experience was served (M2)',
+    `one_message` UInt8 MATERIALIZED messages_in = 1 AND activities + clicks + detail_views + adds + removes + empties + orders = 0 COMMENT '1: exactly one inbound message and nothing else the shopper did (H42)'
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)

@@ -55,7 +55,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, personalized_sessions_, 0 AS personalization_conversions_, personalized_purchase_sessions_, personalized_goal_sessions_, 0 AS personalized_orders_ FROM (
         SELECT bucket, store_id, channel, countIf(personalized) AS personalized_sessions_, countIf(personalized AND ordered) AS personalized_purchase_sessions_, countIf(personalized AND reached_goal) AS personalized_goal_sessions_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, notEmpty(experience_id) AS personalized, goals > 0 AS reached_goal, orders > 0 AS ordered
+        SELECT store_date AS bucket, store_id, channel, personalized, goals > 0 AS reached_goal, orders > 0 AS ordered
         FROM sessions FINAL
         WHERE 1 AND 1
         )
@@ -72,34 +72,31 @@ FROM
                 if(named != '', [named], arrayDistinct(arrayFilter((id, first) -> first <= reached_at, experience_id,
                     experience_first_at))) AS experiences,
                 goal = 'purchase' AND NOT valued AS bought,
-                arraySort(order -> (abs(order.1 - toUnixTimestamp64Milli(reached_at)), order.1, order.2), captured)[1] AS paid,
-                multiIf(valued, amount, bought, paid.3, 0) AS worth,
-                multiIf(valued, given_currency, bought, paid.4, '') AS worth_currency,
-                multiIf(valued, given_exponent, bought, paid.5, 0) AS worth_exponent
+                multiIf(valued, amount, bought, total, 0) AS worth,
+                multiIf(valued, given_currency, bought, currency, '') AS worth_currency,
+                multiIf(valued, given_exponent, bought, exponent, 0) AS worth_exponent
             FROM
             (
                 SELECT
                     store_id, person_hash, session_hash, channel, experience_id, experience_first_at, event_id, goal,
                     named, reached_at, reached_date, valued, amount, given_currency, given_exponent
-                FROM sessions FINAL
+                FROM (SELECT *, person_hash, session_hash FROM sessions FINAL WHERE 1 AND goals > 0)
                 ARRAY JOIN
                     goal_event_id AS event_id, goal_id AS goal, goal_experience_id AS named, goal_at AS reached_at,
                     goal_date AS reached_date, goal_valued AS valued, goal_value AS amount, goal_currency AS given_currency,
                     goal_exponent AS given_exponent
-                WHERE 1 AND goals > 0
+                WHERE named != '' OR arrayExists(first -> first <= reached_at, experience_first_at)
             ) AS session
             LEFT JOIN
             (
-                SELECT
-                    session_hash,
-                    groupArray((toUnixTimestamp64Milli(captured_at), order_id, total, currency, exponent)) AS captured
+                SELECT session_hash, captured_at, order_id, total, currency, exponent
                 FROM orders FINAL
-                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_hash IN
-                    (SELECT session_hash FROM sessions FINAL WHERE 1 AND goals > 0 AND orders > 0)
-                GROUP BY session_hash
+                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_key != ''
             ) AS basket USING (session_hash)
+            ORDER BY abs(toUnixTimestamp64Milli(captured_at) - toUnixTimestamp64Milli(reached_at)), captured_at, order_id
+            LIMIT 1 BY session_hash, event_id
         )
-        WHERE notEmpty(experiences) AND 1
+        WHERE 1 AND 1
         )
         GROUP BY bucket, store_id, channel
     )
@@ -107,7 +104,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, 0 AS personalized_sessions_, 0 AS personalization_conversions_, 0 AS personalized_purchase_sessions_, 0 AS personalized_goal_sessions_, personalized_orders_ FROM (
         SELECT bucket, store_id, channel, countIf(personalized) AS personalized_orders_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, session_hash IN (SELECT session_hash FROM sessions FINAL WHERE 1 AND orders > 0 AND notEmpty(experience_id)) AS personalized
+        SELECT store_date AS bucket, store_id, channel, session_hash IN (SELECT session_hash FROM sessions FINAL WHERE 1 AND orders > 0 AND personalized) AS personalized
         FROM orders FINAL
         WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND 1
         )
@@ -195,34 +192,31 @@ FROM
                 if(named != '', [named], arrayDistinct(arrayFilter((id, first) -> first <= reached_at, experience_id,
                     experience_first_at))) AS experiences,
                 goal = 'purchase' AND NOT valued AS bought,
-                arraySort(order -> (abs(order.1 - toUnixTimestamp64Milli(reached_at)), order.1, order.2), captured)[1] AS paid,
-                multiIf(valued, amount, bought, paid.3, 0) AS worth,
-                multiIf(valued, given_currency, bought, paid.4, '') AS worth_currency,
-                multiIf(valued, given_exponent, bought, paid.5, 0) AS worth_exponent
+                multiIf(valued, amount, bought, total, 0) AS worth,
+                multiIf(valued, given_currency, bought, currency, '') AS worth_currency,
+                multiIf(valued, given_exponent, bought, exponent, 0) AS worth_exponent
             FROM
             (
                 SELECT
                     store_id, person_hash, session_hash, channel, experience_id, experience_first_at, event_id, goal,
                     named, reached_at, reached_date, valued, amount, given_currency, given_exponent
-                FROM sessions FINAL
+                FROM (SELECT *, person_hash, session_hash FROM sessions FINAL WHERE 1 AND goals > 0)
                 ARRAY JOIN
                     goal_event_id AS event_id, goal_id AS goal, goal_experience_id AS named, goal_at AS reached_at,
                     goal_date AS reached_date, goal_valued AS valued, goal_value AS amount, goal_currency AS given_currency,
                     goal_exponent AS given_exponent
-                WHERE 1 AND goals > 0
+                WHERE named != '' OR arrayExists(first -> first <= reached_at, experience_first_at)
             ) AS session
             LEFT JOIN
             (
-                SELECT
-                    session_hash,
-                    groupArray((toUnixTimestamp64Milli(captured_at), order_id, total, currency, exponent)) AS captured
+                SELECT session_hash, captured_at, order_id, total, currency, exponent
                 FROM orders FINAL
-                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_hash IN
-                    (SELECT session_hash FROM sessions FINAL WHERE 1 AND goals > 0 AND orders > 0)
-                GROUP BY session_hash
+                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_key != ''
             ) AS basket USING (session_hash)
+            ORDER BY abs(toUnixTimestamp64Milli(captured_at) - toUnixTimestamp64Milli(reached_at)), captured_at, order_id
+            LIMIT 1 BY session_hash, event_id
         )
-        WHERE notEmpty(experiences) AND 1
+        WHERE 1 AND 1
         )
         GROUP BY bucket, store_id, channel, goal_id, experience_id
     )
@@ -259,7 +253,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, currency, exponent, personalization_revenue_, toInt128(0) AS personalization_goal_revenue_, 0 AS personalization_conversions_, personalized_orders_ FROM (
         SELECT bucket, store_id, channel, currency, exponent, sumIf(toInt128(paid_total), personalized) AS personalization_revenue_, countIf(personalized) AS personalized_orders_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, currency, exponent, total AS paid_total, session_hash IN (SELECT session_hash FROM sessions FINAL WHERE 1 AND orders > 0 AND notEmpty(experience_id)) AS personalized
+        SELECT store_date AS bucket, store_id, channel, currency, exponent, total AS paid_total, session_hash IN (SELECT session_hash FROM sessions FINAL WHERE 1 AND orders > 0 AND personalized) AS personalized
         FROM orders FINAL
         WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND 1
         )
@@ -276,34 +270,31 @@ FROM
                 if(named != '', [named], arrayDistinct(arrayFilter((id, first) -> first <= reached_at, experience_id,
                     experience_first_at))) AS experiences,
                 goal = 'purchase' AND NOT valued AS bought,
-                arraySort(order -> (abs(order.1 - toUnixTimestamp64Milli(reached_at)), order.1, order.2), captured)[1] AS paid,
-                multiIf(valued, amount, bought, paid.3, 0) AS worth,
-                multiIf(valued, given_currency, bought, paid.4, '') AS worth_currency,
-                multiIf(valued, given_exponent, bought, paid.5, 0) AS worth_exponent
+                multiIf(valued, amount, bought, total, 0) AS worth,
+                multiIf(valued, given_currency, bought, currency, '') AS worth_currency,
+                multiIf(valued, given_exponent, bought, exponent, 0) AS worth_exponent
             FROM
             (
                 SELECT
                     store_id, person_hash, session_hash, channel, experience_id, experience_first_at, event_id, goal,
                     named, reached_at, reached_date, valued, amount, given_currency, given_exponent
-                FROM sessions FINAL
+                FROM (SELECT *, person_hash, session_hash FROM sessions FINAL WHERE 1 AND goals > 0)
                 ARRAY JOIN
                     goal_event_id AS event_id, goal_id AS goal, goal_experience_id AS named, goal_at AS reached_at,
                     goal_date AS reached_date, goal_valued AS valued, goal_value AS amount, goal_currency AS given_currency,
                     goal_exponent AS given_exponent
-                WHERE 1 AND goals > 0
+                WHERE named != '' OR arrayExists(first -> first <= reached_at, experience_first_at)
             ) AS session
             LEFT JOIN
             (
-                SELECT
-                    session_hash,
-                    groupArray((toUnixTimestamp64Milli(captured_at), order_id, total, currency, exponent)) AS captured
+                SELECT session_hash, captured_at, order_id, total, currency, exponent
                 FROM orders FINAL
-                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_hash IN
-                    (SELECT session_hash FROM sessions FINAL WHERE 1 AND goals > 0 AND orders > 0)
-                GROUP BY session_hash
+                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_key != ''
             ) AS basket USING (session_hash)
+            ORDER BY abs(toUnixTimestamp64Milli(captured_at) - toUnixTimestamp64Milli(reached_at)), captured_at, order_id
+            LIMIT 1 BY session_hash, event_id
         )
-        WHERE notEmpty(experiences) AND 1
+        WHERE 1 AND 1
         )
         GROUP BY bucket, store_id, channel, currency, exponent
     )
@@ -411,7 +402,7 @@ FROM
         SELECT bucket, store_id, channel, uniqExact(person_hash) AS recommendation_unique_customers_
         FROM (
         SELECT shown_date AS bucket, store_id, person_hash, shown_channel AS channel
-        FROM exposures FINAL ARRAY JOIN shown_dates AS shown_date, shown_channels AS shown_channel, shown_at AS seen_at
+        FROM (SELECT *, person_hash FROM exposures FINAL WHERE 1) ARRAY JOIN shown_dates AS shown_date, shown_channels AS shown_channel, shown_at AS seen_at
         WHERE 1 AND 1
         )
         GROUP BY bucket, store_id, channel
@@ -496,7 +487,7 @@ FROM
         SELECT bucket, store_id, channel, widget_id, uniqExact(person_hash) AS recommendation_unique_customers_
         FROM (
         SELECT shown_date AS bucket, store_id, person_hash, shown_channel AS channel, widget_id
-        FROM exposures FINAL ARRAY JOIN shown_dates AS shown_date, shown_channels AS shown_channel, shown_at AS seen_at
+        FROM (SELECT *, person_hash FROM exposures FINAL WHERE 1) ARRAY JOIN shown_dates AS shown_date, shown_channels AS shown_channel, shown_at AS seen_at
         WHERE 1 AND 1
         )
         GROUP BY bucket, store_id, channel, widget_id
@@ -581,8 +572,8 @@ FROM
         SELECT bucket, store_id, channel, currency, exponent, sum(toInt128(direct_taken)) AS recommendation_direct_taken_back_, sum(toInt128(assisted_taken)) AS recommendation_assisted_taken_back_
         FROM (
         SELECT back_date AS bucket, store_id, channel, currency, exponent, arraySum((amount, earned) -> if(earned = 'direct', amount, 0), back_lines, credit) AS direct_taken, arraySum((amount, earned) -> if(earned = 'assisted', amount, 0), back_lines, credit) AS assisted_taken
-        FROM orders FINAL ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount, adjustment_lines AS back_lines
-        WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment) AND 1
+        FROM (SELECT * FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment)) ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount, adjustment_lines AS back_lines
+        WHERE 1 AND 1
         )
         GROUP BY bucket, store_id, channel, currency, exponent
     )
@@ -661,7 +652,12 @@ FROM
         SELECT back_date AS bucket, store_id, channel, currency, exponent, of_widget AS widget_id, of_placement AS placement, of_strategy AS strategy, of_credit AS earned, of_taken AS line_taken
         FROM (
             SELECT store_id, order_id, channel, currency, exponent, back_at, back_date, of_credit, bought, of_widget, of_placement, of_strategy, of_taken
-            FROM (SELECT *, back_at, back_date, back_lines FROM orders FINAL ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount, adjustment_lines AS back_lines WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment))
+            FROM
+            (
+                SELECT *, back_at, back_date, back_lines
+                FROM (SELECT * FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment))
+                ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount, adjustment_lines AS back_lines
+            )
             ARRAY JOIN credit AS of_credit, product_id AS bought, widget_id AS of_widget, placement AS of_placement, strategy AS of_strategy, back_lines AS of_taken
         )
         WHERE 1 AND 1
@@ -741,7 +737,12 @@ FROM
         SELECT back_date AS bucket, store_id, channel, currency, exponent, bought AS product_id, of_credit AS earned, of_taken AS line_taken
         FROM (
             SELECT store_id, order_id, channel, currency, exponent, back_at, back_date, of_credit, bought, of_widget, of_placement, of_strategy, of_taken
-            FROM (SELECT *, back_at, back_date, back_lines FROM orders FINAL ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount, adjustment_lines AS back_lines WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment))
+            FROM
+            (
+                SELECT *, back_at, back_date, back_lines
+                FROM (SELECT * FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment))
+                ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount, adjustment_lines AS back_lines
+            )
             ARRAY JOIN credit AS of_credit, product_id AS bought, widget_id AS of_widget, placement AS of_placement, strategy AS of_strategy, back_lines AS of_taken
         )
         WHERE 1 AND 1
@@ -779,7 +780,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, journeys_started_, journeys_completed_, journeys_canceled_, 0 AS journey_notifications_sent_, journeys_converted_, journeys_open_ FROM (
         SELECT bucket, store_id, channel, countIf(started) AS journeys_started_, countIf(completed) AS journeys_completed_, countIf(canceled) AS journeys_canceled_, countIf(started AND reached_goal) AS journeys_converted_, countIf(started AND open) AS journeys_open_
         FROM (
-        SELECT step_date AS bucket, store_id, of_channel AS channel, step = 1 AS started, step = 2 AND stop.2 = 0 AS completed, step = 2 AND stop.2 = 1 AS canceled, has_goal AS reached_goal, NOT has_ended AS open
+        SELECT if(step = 1, start.1, stop_date) AS bucket, store_id, if(has_started, start.4, earliest.2) AS channel, step = 1 AS started, step = 2 AND stop % 2 = 0 AS completed, step = 2 AND stop % 2 = 1 AS canceled, has_goal AS reached_goal, NOT has_ended AS open
         FROM (
             SELECT
                 store_id, execution_hash,
@@ -787,19 +788,17 @@ FROM
                 argMinIf((start_date, journey_id, journey_version, channel), (started_at, start_event_id), started_at > 0)
                     AS start,
                 argMin((first_journey_id, first_channel), (first_at, first_event_id)) AS earliest,
-                minIf((terminal_at, terminal_kind = 'cancel'), terminal_at > 0 AND terminal_at < toDateTime64('2100-01-01', 3, 'UTC')) AS stop,
+                minIf(2 * toUnixTimestamp64Milli(terminal_at) + (terminal_kind = 'cancel'),
+                    terminal_at > 0 AND terminal_at < toDateTime64('2100-01-01', 3, 'UTC')) AS stop,
                 minIf(terminal_date, terminal_at > 0 AND terminal_at < toDateTime64('2100-01-01', 3, 'UTC')) AS stop_date,
                 minIf(goal_at, goal_at > 0) AS reached_at,
                 start_at > 0 AND start_at < toDateTime64('2100-01-01', 3, 'UTC') AS has_started,
-                if(has_started, start.2, earliest.1) AS of_journey,
-                if(has_started, start.3, '') AS of_version,
-                if(has_started, start.4, earliest.2) AS of_channel,
-                stop.1 > 0 AS has_ended,
+                stop > 0 AS has_ended,
                 reached_at > 0 AND reached_at < toDateTime64('2100-01-01', 3, 'UTC') AS has_goal
             FROM journeys FINAL
             WHERE 1
             GROUP BY store_id, execution_hash
-        ) ARRAY JOIN [start_at, stop.1] AS step_at, [start.1, stop_date] AS step_date, [1, 2] AS step
+        ) ARRAY JOIN [start_at, fromUnixTimestamp64Milli(intDiv(stop, 2), 'UTC')] AS step_at, [1, 2] AS step
         WHERE if(step = 1, has_started, has_ended) AND 1
         )
         GROUP BY bucket, store_id, channel
@@ -855,7 +854,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, journey_id, journeys_started_, journeys_completed_, journeys_canceled_, 0 AS journey_notifications_sent_, journeys_converted_, journeys_open_ FROM (
         SELECT bucket, store_id, channel, journey_id, countIf(started) AS journeys_started_, countIf(completed) AS journeys_completed_, countIf(canceled) AS journeys_canceled_, countIf(started AND reached_goal) AS journeys_converted_, countIf(started AND open) AS journeys_open_
         FROM (
-        SELECT step_date AS bucket, store_id, of_channel AS channel, of_journey AS journey_id, step = 1 AS started, step = 2 AND stop.2 = 0 AS completed, step = 2 AND stop.2 = 1 AS canceled, has_goal AS reached_goal, NOT has_ended AS open
+        SELECT if(step = 1, start.1, stop_date) AS bucket, store_id, if(has_started, start.4, earliest.2) AS channel, if(has_started, start.2, earliest.1) AS journey_id, step = 1 AS started, step = 2 AND stop % 2 = 0 AS completed, step = 2 AND stop % 2 = 1 AS canceled, has_goal AS reached_goal, NOT has_ended AS open
         FROM (
             SELECT
                 store_id, execution_hash,
@@ -863,19 +862,17 @@ FROM
                 argMinIf((start_date, journey_id, journey_version, channel), (started_at, start_event_id), started_at > 0)
                     AS start,
                 argMin((first_journey_id, first_channel), (first_at, first_event_id)) AS earliest,
-                minIf((terminal_at, terminal_kind = 'cancel'), terminal_at > 0 AND terminal_at < toDateTime64('2100-01-01', 3, 'UTC')) AS stop,
+                minIf(2 * toUnixTimestamp64Milli(terminal_at) + (terminal_kind = 'cancel'),
+                    terminal_at > 0 AND terminal_at < toDateTime64('2100-01-01', 3, 'UTC')) AS stop,
                 minIf(terminal_date, terminal_at > 0 AND terminal_at < toDateTime64('2100-01-01', 3, 'UTC')) AS stop_date,
                 minIf(goal_at, goal_at > 0) AS reached_at,
                 start_at > 0 AND start_at < toDateTime64('2100-01-01', 3, 'UTC') AS has_started,
-                if(has_started, start.2, earliest.1) AS of_journey,
-                if(has_started, start.3, '') AS of_version,
-                if(has_started, start.4, earliest.2) AS of_channel,
-                stop.1 > 0 AS has_ended,
+                stop > 0 AS has_ended,
                 reached_at > 0 AND reached_at < toDateTime64('2100-01-01', 3, 'UTC') AS has_goal
             FROM journeys FINAL
             WHERE 1
             GROUP BY store_id, execution_hash
-        ) ARRAY JOIN [start_at, stop.1] AS step_at, [start.1, stop_date] AS step_date, [1, 2] AS step
+        ) ARRAY JOIN [start_at, fromUnixTimestamp64Milli(intDiv(stop, 2), 'UTC')] AS step_at, [1, 2] AS step
         WHERE if(step = 1, has_started, has_ended) AND 1
         )
         GROUP BY bucket, store_id, channel, journey_id
@@ -986,7 +983,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, total_sessions_, channel_sessions_, closed_sessions_, open_sessions_, bounced_sessions_, 0 AS total_orders_, 0 AS total_users_, 0 AS total_new_users_, 0 AS total_returning_users_, live_support_sessions_, self_service_sessions_ FROM (
         SELECT bucket, store_id, channel, countIf(present) AS total_sessions_, countIf(active) AS channel_sessions_, countIf(active AND closed) AS closed_sessions_, countIf(active AND NOT closed) AS open_sessions_, countIf(active AND closed AND one_message) AS bounced_sessions_, countIf(active AND supported) AS live_support_sessions_, countIf(active AND NOT supported) AS self_service_sessions_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, present, active, (SELECT data_as_of FROM data_as_of) > closes_at AS closed, messages_in = 1 AND activities + clicks + detail_views + adds + removes + empties + orders = 0 AS one_message, supports > 0 AS supported
+        SELECT store_date AS bucket, store_id, channel, present, active, (SELECT data_as_of FROM data_as_of) > closes_at AS closed, one_message, supports > 0 AS supported
         FROM sessions FINAL
         WHERE 1 AND 1
         )
@@ -1046,8 +1043,8 @@ FROM
         SELECT bucket, store_id, channel, countIf(is_cancel) AS canceled_orders_
         FROM (
         SELECT back_date AS bucket, store_id, channel, kind = 'cancel' AS is_cancel
-        FROM orders FINAL ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount, adjustment_lines AS back_lines
-        WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment) AND 1
+        FROM (SELECT * FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment)) ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount, adjustment_lines AS back_lines
+        WHERE 1 AND 1
         )
         GROUP BY bucket, store_id, channel
     )
@@ -1113,8 +1110,8 @@ FROM
         SELECT bucket, store_id, channel, currency, exponent, countIf(is_cancel) AS canceled_orders_, sumIf(toInt128(taken), is_cancel) AS canceled_revenue_, sumIf(toInt128(taken), NOT is_cancel) AS refunded_revenue_
         FROM (
         SELECT back_date AS bucket, store_id, channel, currency, exponent, back_amount AS taken, kind = 'cancel' AS is_cancel
-        FROM orders FINAL ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount, adjustment_lines AS back_lines
-        WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment) AND 1
+        FROM (SELECT * FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment)) ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount, adjustment_lines AS back_lines
+        WHERE 1 AND 1
         )
         GROUP BY bucket, store_id, channel, currency, exponent
     )
@@ -1169,9 +1166,9 @@ FROM
             (
                 SELECT
                     store_id, arrayJoin([('active_experiences', experience), ('running_ab_tests', test)]) AS seen
-                FROM sessions FINAL
+                FROM (SELECT * FROM sessions FINAL WHERE 1 AND born >= toDate((SELECT data_as_of FROM data_as_of) - INTERVAL 45 DAY) AND personalized)
                 ARRAY JOIN experience_id AS experience, test_id AS test, experience_first_at AS first_seen, experience_last_at AS last_seen
-                WHERE 1 AND born >= toDate((SELECT data_as_of FROM data_as_of) - INTERVAL 45 DAY) AND ((first_seen > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND first_seen < (SELECT data_as_of FROM data_as_of)) OR (last_seen > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND last_seen < (SELECT data_as_of FROM data_as_of)))
+                WHERE (first_seen > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND first_seen < (SELECT data_as_of FROM data_as_of)) OR (last_seen > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND last_seen < (SELECT data_as_of FROM data_as_of))
                 UNION ALL
                 SELECT store_id, ('active_journeys', if(journey_id != '', journey_id, first_journey_id))
                 FROM journeys FINAL
@@ -1188,14 +1185,12 @@ FROM
                 argMinIf((start_date, journey_id, journey_version, channel), (started_at, start_event_id), started_at > 0)
                     AS start,
                 argMin((first_journey_id, first_channel), (first_at, first_event_id)) AS earliest,
-                minIf((terminal_at, terminal_kind = 'cancel'), terminal_at > 0 AND terminal_at < (SELECT data_as_of FROM data_as_of)) AS stop,
+                minIf(2 * toUnixTimestamp64Milli(terminal_at) + (terminal_kind = 'cancel'),
+                    terminal_at > 0 AND terminal_at < (SELECT data_as_of FROM data_as_of)) AS stop,
                 minIf(terminal_date, terminal_at > 0 AND terminal_at < (SELECT data_as_of FROM data_as_of)) AS stop_date,
                 minIf(goal_at, goal_at > 0) AS reached_at,
                 start_at > 0 AND start_at < (SELECT data_as_of FROM data_as_of) AS has_started,
-                if(has_started, start.2, earliest.1) AS of_journey,
-                if(has_started, start.3, '') AS of_version,
-                if(has_started, start.4, earliest.2) AS of_channel,
-                stop.1 > 0 AS has_ended,
+                stop > 0 AS has_ended,
                 reached_at > 0 AND reached_at < (SELECT data_as_of FROM data_as_of) AS has_goal
             FROM journeys FINAL
             WHERE 1

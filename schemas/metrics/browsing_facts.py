@@ -18,10 +18,6 @@ _BOUGHT_RECOMMENDED: Final = (
     "orders > 0 AND session_hash IN (SELECT session_hash FROM orders FINAL"
     " WHERE $scope AND captured_at < $cut AND session_key != '' AND has(credit, 'direct'))"
 )
-# H42: one message and nothing else the shopper did.
-_ONE_MESSAGE: Final = (
-    "messages_in = 1 AND activities + clicks + detail_views + adds + removes + empties + orders = 0"
-)
 
 SESSION: Final = Fact(
     name="session",
@@ -36,9 +32,9 @@ SESSION: Final = Fact(
         Field("present", "1: any sign of the shopper (H35)"),
         Field("active", "1: the shopper did something (H35)"),
         Field("closed", "1: over, judged by data_as_of (H37)", "$as_of > closes_at"),
-        Field("one_message", "1: exactly one inbound message and no other interaction (H42)", _ONE_MESSAGE),
+        Field("one_message", "1: exactly one inbound message and no other interaction (H42)"),
         Field("supported", "1: a human agent took part", "supports > 0"),
-        Field("personalized", "1: at least one experience was served", "notEmpty(experience_id)"),
+        Field("personalized", "1: at least one experience was served"),
         Field("reached_goal", "1: at least one goal conversion", "goals > 0"),
         Field("ordered", "1: at least one captured order", "orders > 0"),
         Field("bought_recommended", "1: an order of it has a direct line", _BOUGHT_RECOMMENDED),
@@ -64,6 +60,12 @@ USER: Final = Fact(
         "SELECT person_hash, $keys arrayJoin(groupUniqArrayIf(at_bucket, counts)) AS bucket,"
         " argMin(at_bucket, started_at) AS first_bucket FROM (SELECT person_hash, $keys started_at, $bucket AS at_bucket,"
         " $counts AS counts FROM $rows WHERE $where) GROUP BY $keys person_hash"
+    ),
+    # Numbers in place of arrays and pairs halve the time: the smallest instant carries its bucket in its last two bits.
+    inner_of_two=(
+        "SELECT $keys arrayJoin(if(seen = 3, [1, 2], [toUInt8(seen)])) AS bucket, bitAnd(first, 3) AS first_bucket"
+        " FROM (SELECT $keys min(4 * toUnixTimestamp64Milli(started_at) + $bucket) AS first,"
+        " groupBitOr($bucket) AS seen FROM $rows WHERE $where GROUP BY $keys person_hash) WHERE seen > 0"
     ),
     fields=(
         STORE,
@@ -91,6 +93,7 @@ EXPERIENCE: Final = Fact(
     ),
 )
 
+# Of several orders of the session the closest is the purchase (H87): they are joined, ranked, and the first is kept.
 _GOALS: Final = """\
 (
     SELECT
@@ -98,32 +101,29 @@ _GOALS: Final = """\
         if(named != '', [named], arrayDistinct(arrayFilter((id, first) -> first <= reached_at, experience_id,
             experience_first_at))) AS experiences,
         goal = 'purchase' AND NOT valued AS bought,
-        arraySort(order -> (abs(order.1 - toUnixTimestamp64Milli(reached_at)), order.1, order.2), captured)[1] AS paid,
-        multiIf(valued, amount, bought, paid.3, 0) AS worth,
-        multiIf(valued, given_currency, bought, paid.4, '') AS worth_currency,
-        multiIf(valued, given_exponent, bought, paid.5, 0) AS worth_exponent
+        multiIf(valued, amount, bought, total, 0) AS worth,
+        multiIf(valued, given_currency, bought, currency, '') AS worth_currency,
+        multiIf(valued, given_exponent, bought, exponent, 0) AS worth_exponent
     FROM
     (
         SELECT
             store_id, person_hash, session_hash, channel, experience_id, experience_first_at, event_id, goal,
             named, reached_at, reached_date, valued, amount, given_currency, given_exponent
-        FROM sessions FINAL
+        FROM (SELECT *, person_hash, session_hash FROM sessions FINAL WHERE $scope AND goals > 0)
         ARRAY JOIN
             goal_event_id AS event_id, goal_id AS goal, goal_experience_id AS named, goal_at AS reached_at,
             goal_date AS reached_date, goal_valued AS valued, goal_value AS amount, goal_currency AS given_currency,
             goal_exponent AS given_exponent
-        WHERE $scope AND goals > 0
+        WHERE named != '' OR arrayExists(first -> first <= reached_at, experience_first_at)
     ) AS session
     LEFT JOIN
     (
-        SELECT
-            session_hash,
-            groupArray((toUnixTimestamp64Milli(captured_at), order_id, total, currency, exponent)) AS captured
+        SELECT session_hash, captured_at, order_id, total, currency, exponent
         FROM orders FINAL
-        WHERE $scope AND captured_at < $cut AND session_hash IN
-            (SELECT session_hash FROM sessions FINAL WHERE $scope AND goals > 0 AND orders > 0)
-        GROUP BY session_hash
+        WHERE $scope AND captured_at < $cut AND session_key != ''
     ) AS basket USING (session_hash)
+    ORDER BY abs(toUnixTimestamp64Milli(captured_at) - toUnixTimestamp64Milli(reached_at)), captured_at, order_id
+    LIMIT 1 BY session_hash, event_id
 )"""
 
 _OF_GOAL: Final = (
@@ -139,7 +139,7 @@ GOAL: Final = Fact(
     name="goal",
     says="a goal conversion of a session, by its own day",
     rows=_GOALS,
-    where="notEmpty(experiences)",
+    where="1",
     at="reached_at",
     date="reached_date",
     fields=_OF_GOAL,
@@ -149,7 +149,7 @@ GOAL_EXPERIENCE: Final = Fact(
     name="goal_experience",
     says="a goal conversion of a session, once for each experience it is attributed to (H86)",
     rows=_GOALS,
-    where="notEmpty(experiences)",
+    where="1",
     at="reached_at",
     date="reached_date",
     fields=(*_OF_GOAL, Field("experience_id", "an experience it is attributed to", "arrayJoin(experiences)")),
@@ -158,8 +158,11 @@ GOAL_EXPERIENCE: Final = Fact(
 SESSION_GOAL: Final = Fact(
     name="session_goal",
     says="a goal reached in a personalised session, by the day the session started",
-    rows="sessions FINAL ARRAY JOIN goal_id AS goal",
-    where="$scope AND goals > 0 AND notEmpty(experience_id)",
+    rows=(
+        "(SELECT *, session_hash FROM sessions FINAL WHERE $scope AND goals > 0 AND personalized)"
+        " ARRAY JOIN goal_id AS goal"
+    ),
+    where="1",
     at="started_at",
     date="store_date",
     key=("session_hash",),
@@ -232,7 +235,11 @@ EXPOSURE_STRATEGY: Final = Fact(
 REACH: Final = Fact(
     name="reach",
     says="a person got recommendations of a widget, by day and channel of the impression",
-    rows="exposures FINAL ARRAY JOIN shown_dates AS shown_date, shown_channels AS shown_channel, shown_at AS seen_at",
+    rows=(
+        "(SELECT *, person_hash FROM exposures FINAL WHERE $scope)"
+        " ARRAY JOIN shown_dates AS shown_date, shown_channels AS shown_channel, shown_at AS seen_at"
+    ),
+    where="1",
     at="seen_at",
     date="shown_date",
     fields=(

@@ -42,9 +42,9 @@ FROM
     (
         SELECT
             store_id, arrayJoin([('active_experiences', experience), ('running_ab_tests', test)]) AS seen
-        FROM sessions FINAL
+        FROM (SELECT * FROM sessions FINAL WHERE {_SEEN} AND personalized)
         ARRAY JOIN experience_id AS experience, test_id AS test, {_SERVED}
-        WHERE {_SEEN} AND ({_recent("first_seen", "last_seen")})
+        WHERE {_recent("first_seen", "last_seen")}
         UNION ALL
         SELECT store_id, ('active_journeys', if(journey_id != '', journey_id, first_journey_id))
         FROM journeys FINAL

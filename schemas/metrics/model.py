@@ -89,6 +89,8 @@ class Fact:
     """Given for rows that are exploded by dimensions: each (key, asked dimensions) counts once."""
     inner: str = ""
     """A SELECT in place of the usual one over `rows`; it yields `bucket`, the keys and all fields."""
+    inner_of_two: str = ""
+    """The same where buckets are 1 and 2, the current period and the previous one, if that can be had for less."""
 
     @property
     def names(self) -> frozenset[str]:

@@ -16,8 +16,7 @@ _OF_ORDER: Final = (
     *_MONEY,
 )
 _PERSONALIZED: Final = (
-    "session_hash IN (SELECT session_hash FROM sessions FINAL"
-    " WHERE $scope AND orders > 0 AND notEmpty(experience_id))"
+    "session_hash IN (SELECT session_hash FROM sessions FINAL WHERE $scope AND orders > 0 AND personalized)"
 )
 
 
@@ -129,8 +128,8 @@ def _back(credit: str) -> str:
 ADJUSTMENT: Final = Fact(
     name="adjustment",
     says="a cancel or a refund of a known order, by its own day",
-    rows=f"orders FINAL ARRAY JOIN {_TAKEN_BACK}",
-    where=_BACK_SCOPE,
+    rows=f"(SELECT * FROM orders FINAL WHERE {_BACK_SCOPE}) ARRAY JOIN {_TAKEN_BACK}",
+    where="1",
     at="back_at",
     date="back_date",
     fields=(
@@ -148,7 +147,12 @@ ADJUSTED_LINE: Final = Fact(
     rows=f"""\
 (
     SELECT store_id, order_id, channel, currency, exponent, back_at, back_date, {_NAMES}, of_taken
-    FROM (SELECT *, back_at, back_date, back_lines FROM orders FINAL ARRAY JOIN {_TAKEN_BACK} WHERE {_BACK_SCOPE})
+    FROM
+    (
+        SELECT *, back_at, back_date, back_lines
+        FROM (SELECT * FROM orders FINAL WHERE {_BACK_SCOPE})
+        ARRAY JOIN {_TAKEN_BACK}
+    )
     ARRAY JOIN {_ARRAYS}, back_lines AS of_taken
 )""",
     where="1",
@@ -167,14 +171,12 @@ EXECUTIONS: Final = """\
         argMinIf((start_date, journey_id, journey_version, channel), (started_at, start_event_id), started_at > 0)
             AS start,
         argMin((first_journey_id, first_channel), (first_at, first_event_id)) AS earliest,
-        minIf((terminal_at, terminal_kind = 'cancel'), terminal_at > 0 AND terminal_at < $cut) AS stop,
+        minIf(2 * toUnixTimestamp64Milli(terminal_at) + (terminal_kind = 'cancel'),
+            terminal_at > 0 AND terminal_at < $cut) AS stop,
         minIf(terminal_date, terminal_at > 0 AND terminal_at < $cut) AS stop_date,
         minIf(goal_at, goal_at > 0) AS reached_at,
         start_at > 0 AND start_at < $cut AS has_started,
-        if(has_started, start.2, earliest.1) AS of_journey,
-        if(has_started, start.3, '') AS of_version,
-        if(has_started, start.4, earliest.2) AS of_channel,
-        stop.1 > 0 AS has_ended,
+        stop > 0 AS has_ended,
         reached_at > 0 AND reached_at < $cut AS has_goal
     FROM journeys FINAL
     WHERE $store
@@ -183,23 +185,28 @@ EXECUTIONS: Final = """\
 
 _OF_EXECUTION: Final = (
     STORE,
-    Field("channel", "of `started`, else of the execution's earliest event (H39)", "of_channel"),
-    Field("journey_id", "the journey", "of_journey"),
-    Field("journey_version", "its version as given by `started`", "of_version"),
+    Field(
+        "channel",
+        "of `started`, else of the execution's earliest event (H39)",
+        "if(has_started, start.4, earliest.2)",
+    ),
+    Field("journey_id", "the journey", "if(has_started, start.2, earliest.1)"),
+    Field("journey_version", "its version as given by `started`", "if(has_started, start.3, '')"),
 )
+_STEPS: Final = "[start_at, fromUnixTimestamp64Milli(intDiv(stop, 2), 'UTC')] AS step_at, [1, 2] AS step"
 
 JOURNEY: Final = Fact(
     name="journey",
     says="an execution of a journey: once as started and once as ended, each by its own day",
-    rows=f"{EXECUTIONS} ARRAY JOIN [start_at, stop.1] AS step_at, [start.1, stop_date] AS step_date, [1, 2] AS step",
+    rows=f"{EXECUTIONS} ARRAY JOIN {_STEPS}",
     where="if(step = 1, has_started, has_ended)",
     at="step_at",
-    date="step_date",
+    date="if(step = 1, start.1, stop_date)",
     fields=(
         *_OF_EXECUTION,
         Field("started", "1: this is its start", "step = 1"),
-        Field("completed", "1: this is its first terminal node, an `end`", "step = 2 AND stop.2 = 0"),
-        Field("canceled", "1: this is its first terminal node, a `cancel`", "step = 2 AND stop.2 = 1"),
+        Field("completed", "1: this is its first terminal node, an `end`", "step = 2 AND stop % 2 = 0"),
+        Field("canceled", "1: this is its first terminal node, a `cancel`", "step = 2 AND stop % 2 = 1"),
         Field("reached_goal", "1: it has a goal conversion", "has_goal"),
         Field("open", "1: no terminal node yet", "NOT has_ended"),
     ),

@@ -27,6 +27,8 @@ class Frame:
     channel: str = ""
     """The value that the channel must have; empty: all channels."""
     recent: str = ""
+    two: bool = False
+    """Buckets are the numbers 1 and 2, and 0 where a row does not count."""
     keys: tuple[str, ...] = ()
     """Fields that every row of the answer is told apart by, besides the bucket."""
 
@@ -55,7 +57,8 @@ def select(fact: Fact, aggregates: Mapping[str, str], frame: Frame) -> str:
     marks["channel"] = f" AND {_field(fact, CHANNEL)} = {frame.channel}" if frame.channel else ""
     marks |= {"bucket": _filled(frame.bucket, marks), "counts": _filled(frame.counts, marks)}
     marks |= {"rows": _filled(fact.rows, marks), "where": _filled(where, marks)}
-    inner = _filled(fact.inner or _inner(fact, used, frame.keys), marks)
+    special = fact.inner_of_two if frame.two and fact.inner_of_two else fact.inner
+    inner = _filled(special or _inner(fact, used, frame.keys), marks)
     keys = ", ".join((BUCKET, *frame.keys))
     columns = ", ".join((keys, *(f"{sql} AS {name}" for name, sql in aggregates.items())))
     return f"SELECT {columns}\nFROM (\n{inner}\n)\nGROUP BY {keys}"
