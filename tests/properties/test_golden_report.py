@@ -12,10 +12,6 @@ from tests.golden.period_cases import PERIOD_CASES, PeriodCase
 from tests.properties.conftest import House
 from tests.worlds import Arrival, World
 
-# Until the pipeline knows links, the device and the customer of golden 3 are two users.
-NOT_YET = frozenset({"3 login after impression"})
-CASES = [case for case in METRIC_CASES if case.name not in NOT_YET]
-
 
 def question_of(ask: Ask) -> Question:
     """The case's question in the common form."""
@@ -25,13 +21,13 @@ def question_of(ask: Ask) -> Question:
 @pytest.mark.clickhouse
 async def test_the_report_answers_as_worked_out_by_hand(house: House) -> None:
     settled = []
-    for number, case in enumerate(CASES):
+    for number, case in enumerate(METRIC_CASES):
         arrivals = tuple(Arrival(sent, sent.timestamp_ms, 0, 0) for sent in case.events)
         settled.append(Settled(number, World(arrivals, case.stores)))
     open_house(house.warehouse.address, settled)
     await fill(house.warehouse, settled, partitions=(1,))
     wrong = []
-    for world, case in zip(settled, CASES, strict=True):
+    for world, case in zip(settled, METRIC_CASES, strict=True):
         for ask in case.asks:
             answer = await product_answer(house.client, world.name("acme"), question_of(ask))
             for cell, expected in ask.cells.items():

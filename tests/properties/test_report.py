@@ -13,8 +13,7 @@ READ_IN_TWO_WAYS = frozenset({"personalization_conversion_rate"})
 @pytest.mark.clickhouse
 @pytest.mark.parametrize("first", [0, 1000])
 async def test_the_report_equals_the_oracle(house: House, first: int) -> None:
-    # Orders of two persons and devices that log in are the pipeline's own tests' business until it knows of them.
-    options = Options(identity=False, shared_orders=False, questions=6)
+    options = Options(questions=6)
     finding = await compare_worlds(house.warehouse, house.client, range(first, first + 6), options)
     finding.differences = [
         each for each in finding.differences if each[2].cell.metric not in READ_IN_TWO_WAYS
