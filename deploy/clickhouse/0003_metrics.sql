@@ -55,7 +55,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, personalized_sessions_, 0 AS personalization_conversions_, personalized_purchase_sessions_, personalized_goal_sessions_, 0 AS personalized_orders_ FROM (
         SELECT bucket, store_id, channel, countIf(personalized) AS personalized_sessions_, countIf(personalized AND ordered) AS personalized_purchase_sessions_, countIf(personalized AND reached_goal) AS personalized_goal_sessions_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, personalized, goals > 0 AS reached_goal, orders > 0 AS ordered
+        SELECT store_date AS bucket, store_id, channel, personalized, goals > 0 AND arrayExists((named, reached) -> (named != '' OR reached >= arrayMin(experience_first_at)), goal_experience_id, goal_at) AS reached_goal, orders > 0 AS ordered
         FROM sessions FINAL
         WHERE 1 AND 1
         )

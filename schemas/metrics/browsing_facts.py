@@ -10,6 +10,13 @@ _SESSION_HASH: Final = Field("session_hash", "the session: 128 bits of store, pe
 _SESSION_CHANNEL: Final = Field("channel", "of the session's earliest event")
 _OF_SESSION: Final = (STORE, _PERSON, _SESSION_HASH, _SESSION_CHANNEL)
 
+# A goal that names an experience is that one's, another is of those served before it (E39, H86). `_EARNED` is asked of a
+# personalised session: without experiences there is no least time.
+_EARNED: Final = "(named != '' OR reached >= arrayMin(experience_first_at))"
+_REACHED_GOAL: Final = (
+    f"goals > 0 AND arrayExists((named, reached) -> {_EARNED}, goal_experience_id, goal_at)"
+)
+
 # Sessions in which a product was seen that became a direct line of an order (M18, H77).
 _CONFIRMED: Final = (
     "session_hash IN (SELECT arrayJoin(exposed_hash) FROM orders FINAL WHERE $scope AND captured_at < $cut)"
@@ -35,7 +42,7 @@ SESSION: Final = Fact(
         Field("one_message", "1: exactly one inbound message and no other interaction (H42)"),
         Field("supported", "1: a human agent took part", "supports > 0"),
         Field("personalized", "1: at least one experience was served"),
-        Field("reached_goal", "1: at least one goal conversion", "goals > 0"),
+        Field("reached_goal", "1: at least one goal conversion that an experience has earned", _REACHED_GOAL),
         Field("ordered", "1: at least one captured order", "orders > 0"),
         Field("bought_recommended", "1: an order of it has a direct line", _BOUGHT_RECOMMENDED),
         Field("exposed", "1: at least one recommendation impression", "impressions > 0"),
@@ -160,9 +167,9 @@ SESSION_GOAL: Final = Fact(
     says="a goal reached in a personalised session, by the day the session started",
     rows=(
         "(SELECT *, session_hash FROM sessions FINAL WHERE $scope AND goals > 0 AND personalized)"
-        " ARRAY JOIN goal_id AS goal"
+        " ARRAY JOIN goal_id AS goal, goal_experience_id AS named, goal_at AS reached"
     ),
-    where="1",
+    where=_EARNED,
     at="started_at",
     date="store_date",
     key=("session_hash",),
