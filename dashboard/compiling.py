@@ -1,6 +1,6 @@
 """From chosen metrics to the queries of a report: one for each fact, parameters bound, names from the catalogue only."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Final
@@ -8,6 +8,7 @@ from typing import Any, Final
 from dashboard.asking import Freshness
 from dashboard.periods import Resolved, Span
 from schemas.metrics import FACTS, METRICS
+from schemas.metrics.grains import needed
 from schemas.metrics.model import CURRENCY, Metric, Unit
 from schemas.metrics.sql import Frame, cut_of, select
 
@@ -34,29 +35,6 @@ class Question:
     keys: tuple[str, ...]
     parts: tuple[str, ...]
     sql: str
-
-
-def needed(
-    name: str, by: tuple[str, ...], metrics: Mapping[str, Metric] = METRICS
-) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """(part, dimensions it is told apart by): a ratio's denominator may be that of all."""
-    metric = metrics[name]
-    if metric.fact:
-        yield name, by
-    for each in metric.made_of:
-        yield from needed(each, narrowed(metric, by) if each == metric.denominator else by, metrics)
-
-
-def narrowed(metric: Metric, by: tuple[str, ...]) -> tuple[str, ...]:
-    """The dimensions that a ratio's denominator is told apart by."""
-    return tuple(each for each in by if each not in metric.over_all)
-
-
-def readable(name: str, by: tuple[str, ...], metrics: Mapping[str, Metric] = METRICS) -> bool:
-    """Whether a metric can be told apart by these dimensions."""
-    return all(
-        cut_of(metrics[part], dimensions, FACTS) is not None for part, dimensions in needed(name, by, metrics)
-    )
 
 
 def questions(

@@ -2,9 +2,9 @@
 
 from functools import cache
 
-from dashboard.compiling import readable
 from schemas.metrics import FACTS, METRICS, SHOWN
 from schemas.metrics.customers import told_apart_by
+from schemas.metrics.grains import readable
 from schemas.metrics.model import CHANNEL, CURRENCY, Metric, Section
 
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
-from dashboard.compiling import Question, narrowed, needed
+from dashboard.compiling import Question
 from schemas.metrics import METRICS
+from schemas.metrics.grains import narrowed, needed
 from schemas.metrics.model import CURRENCY, Metric, Unit
 
 Key = tuple[tuple[str, ...], str | None]

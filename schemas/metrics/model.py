@@ -172,7 +172,7 @@ class Metric:
     @property
     def made_of(self) -> tuple[str, ...]:
         """Names of the metrics it is computed from."""
-        sides: tuple[str, ...] = (self.numerator, self.denominator) if self.numerator else ()
+        sides: tuple[str, ...] = tuple(filter(None, (self.numerator, self.denominator)))
         if self.maturity is not None:
             late = self.maturity
             sides += tuple(filter(None, (late.pending, late.matures_at, late.numerator, late.denominator)))
