@@ -18,12 +18,13 @@ Place = tuple[str, int]
 class _Ripe:
     """One watermark, and how far its siblings must be."""
 
-    __slots__ = ("barrier", "origin", "wire")
+    __slots__ = ("barrier", "is_asked_for", "origin", "wire")
 
     def __init__(self, wire: bytes, origin: Origin) -> None:
         self.wire = wire
         self.origin = origin
         self.barrier: Mapping[str, int] | None = None
+        self.is_asked_for = False
 
 
 class Ripening:
@@ -43,13 +44,19 @@ class Ripening:
     def add(self, wire: bytes, origin: Origin) -> None:
         """Hold a watermark row of `origin.partition`, read after all that are already held."""
         held = self._held.setdefault(origin.partition, [])
-        while held and (len(held) > 1 or held[-1].barrier is None):
+        while held and (len(held) > 1 or (held[-1].barrier is None and not held[-1].is_asked_for)):
             held.pop()  # the newer one says more, and nothing waits for this one yet
         held.append(_Ripe(wire, origin))
 
     def unbounded(self) -> frozenset[int]:
-        """The partitions with a watermark whose ends are still to be asked for."""
-        return frozenset(partition for partition, held in self._held.items() if held[0].barrier is None)
+        """The partitions with a watermark whose ends are still to be asked for.
+
+        These watermarks stay until they have them: a newer one in their place would take ends from before its own rows.
+        """
+        unbounded = [partition for partition, held in self._held.items() if held[0].barrier is None]
+        for partition in unbounded:
+            self._held[partition][0].is_asked_for = True
+        return frozenset(unbounded)
 
     def bound(self, ends: Mapping[Place, int]) -> None:
         """Tell the ends (high watermarks, uncommitted records too) of all siblings, asked for after `unbounded`."""

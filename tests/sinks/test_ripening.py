@@ -61,3 +61,16 @@ def test_a_newer_watermark_replaces_one_that_nothing_waits_for() -> None:
     assert held.unbounded() == {0}
     held.bound(ends(12))
     assert held.ripe(ends(12)) == [(b"w4", seen(4))]
+
+
+def test_a_watermark_that_comes_while_the_ends_are_asked_for_does_not_take_them() -> None:
+    held = Ripening(TOPICS)
+    held.add(b"w1", seen(1))
+    assert held.unbounded() == {0}
+    held.add(b"w2", seen(2))  # its rows may lie beyond the ends that are on their way
+    held.bound(ends(10))
+    assert held.ripe(ends(10)) == [(b"w1", seen(1))]
+    assert held.unbounded() == {0}
+    held.bound(ends(14))
+    assert held.ripe(ends(13)) == []
+    assert held.ripe(ends(14)) == [(b"w2", seen(2))]
