@@ -227,11 +227,11 @@ class Broker:
 
     # --- compaction ---------------------------------------------------------------------------------------------
 
-    def compact(self, place: Place) -> None:
-        """Below the last stable offset, keep the last committed record of each key."""
+    def compact(self, place: Place, below: int | None = None) -> None:
+        """Below the last stable offset (or `below`), keep the last committed record of each key."""
         log = self.log(place)
         last: dict[bytes | None, int] = {}
-        end = log.stable_end
+        end = log.stable_end if below is None else min(below, log.stable_end)
         for offset in range(end):
             record, transaction = log.entries[offset]
             if record is not None and (transaction is None or transaction.state == "committed"):

@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 LATENCIES = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.02)
 RARE_LATENCY = 0.3
+ANSWER_SHARE = 0.3
+"""Of the answers, that are on their way long enough for something else to happen."""
 SLOW_SECONDS = (0.5, 12.0)
 
 
@@ -172,6 +174,8 @@ class Stage:
             self._die(process)
         if fate is Fate.LOSE_ANSWER and error is not None:
             raise error(what)
+        if self.chance.random() < ANSWER_SHARE:
+            await asyncio.sleep(self.latency())
         return result
 
     def _die(self, process: Process) -> NoReturn:

@@ -95,7 +95,8 @@ class Worker:
 
     def _exit(self, reason: str, cause: BaseException | None = None) -> NoReturn:
         if self.process.alive:
-            expected = isinstance(cause, _EXPECTED) or reason.startswith("the group does not know")
+            # Whoever was thought dead may be fenced in the middle of anything.
+            expected = isinstance(cause, _EXPECTED) or not self._group.holds(self)
             if not expected:
                 self._stage.find(f"{self.process.name} ends itself: {reason}: {cause!r}")
             self.process.kill(f"{reason}: {cause!r}")
