@@ -90,11 +90,11 @@ async def test_a_topic_with_nothing_new_becomes_idle_and_a_live_one_is_not(
                 assert time.monotonic() < deadline, [letter.value for letter in letters]
                 await asyncio.sleep(0.1)
 
-        await told(b"cart,click,forwarded,impression,journey-node,order,session")
+        await told(b"cart,click,definition,forwarded,impression,journey-node,order,session")
         load = asyncio.create_task(shop.produce(6_000, topics=("session", "click"), per_second=600))
-        await told(b"cart,forwarded,impression,journey-node,order")
+        await told(b"cart,definition,forwarded,impression,journey-node,order")
         await load
-        await told(b"cart,click,forwarded,impression,journey-node,order,session")
+        await told(b"cart,click,definition,forwarded,impression,journey-node,order,session")
         assert await worker.stop() == 0
 
 
