@@ -48,6 +48,14 @@ _ONE_MESSAGE: Final = Derived(
     "1: exactly one inbound message and nothing else the shopper did (H42)",
 )
 
+_EARNED_GOAL: Final = Derived(
+    "earned_goal",
+    "UInt8",
+    "notEmpty(experience_id) AND arrayExists((named, reached) -> named != '' OR reached >= arrayMin(experience_first_at),"
+    " goal_experience_id, goal_at)",
+    "1: a goal conversion names an experience, or one was served at or before it (E39, H86)",
+)
+
 
 class Table(NamedTuple):
     """One table, fed by the rows topic of the same name (or by the dead-letter topic)."""
@@ -112,7 +120,7 @@ TABLES: Final = {
             "sessions",
             rows.SessionRow,
             ("store_id", "person", "session_key"),
-            (_PERSON, _SESSION, _PERSONALIZED, _ONE_MESSAGE),
+            (_PERSON, _SESSION, _PERSONALIZED, _ONE_MESSAGE, _EARNED_GOAL),
             by_day=True,
         ),
         Table(

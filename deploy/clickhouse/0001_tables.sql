@@ -49,7 +49,8 @@ CREATE TABLE IF NOT EXISTS sessions (
     `person_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person)) COMMENT '128-bit hash of store and person, for distinct counts and joins',
     `session_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person, session_key)) COMMENT '128-bit hash of store, person and session, for distinct counts and joins',
     `personalized` UInt8 MATERIALIZED notEmpty(experience_id) COMMENT '1: at least one experience was served (M2)',
-    `one_message` UInt8 MATERIALIZED messages_in = 1 AND activities + clicks + detail_views + adds + removes + empties + orders = 0 COMMENT '1: exactly one inbound message and nothing else the shopper did (H42)'
+    `one_message` UInt8 MATERIALIZED messages_in = 1 AND activities + clicks + detail_views + adds + removes + empties + orders = 0 COMMENT '1: exactly one inbound message and nothing else the shopper did (H42)',
+    `earned_goal` UInt8 MATERIALIZED notEmpty(experience_id) AND arrayExists((named, reached) -> named != '' OR reached >= arrayMin(experience_first_at), goal_experience_id, goal_at) COMMENT '1: a goal conversion names an experience, or one was served at or before it (E39, H86)'
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)

@@ -37,8 +37,8 @@ CREATE OR REPLACE VIEW personalization_daily (
     `personalization_conversions` UInt64 COMMENT 'M10: Goal conversions attributed to an experience; by experience, once for each it is attributed to.',
     `personalized_purchase_sessions` UInt64 COMMENT 'M11: Personalised sessions with at least one captured order.',
     `personalization_purchase_rate` Nullable(Float64) COMMENT 'M11: Of the personalised sessions, those with at least one captured order.',
-    `personalized_goal_sessions` UInt64 COMMENT 'M12: Personalised sessions with at least one goal conversion.',
-    `personalization_conversion_rate` Nullable(Float64) COMMENT 'M12: Of the personalised sessions, those with a goal conversion; by goal, of all personalised sessions.',
+    `personalized_goal_sessions` UInt64 COMMENT 'M12: Personalised sessions with a goal conversion that an experience has earned.',
+    `personalization_conversion_rate` Nullable(Float64) COMMENT 'M12: Of the personalised sessions, those with a goal conversion that an experience has earned; by goal, of all.',
     `personalized_orders` UInt64 COMMENT 'M13: Captured orders placed in a personalised session.'
 ) AS
 SELECT
@@ -53,9 +53,9 @@ SELECT
 FROM
 (
     SELECT store_id, bucket AS store_date, channel, personalized_sessions_, 0 AS personalization_conversions_, personalized_purchase_sessions_, personalized_goal_sessions_, 0 AS personalized_orders_ FROM (
-        SELECT bucket, store_id, channel, countIf(personalized) AS personalized_sessions_, countIf(personalized AND ordered) AS personalized_purchase_sessions_, countIf(personalized AND reached_goal) AS personalized_goal_sessions_
+        SELECT bucket, store_id, channel, countIf(personalized) AS personalized_sessions_, countIf(personalized AND ordered) AS personalized_purchase_sessions_, countIf(earned_goal) AS personalized_goal_sessions_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, personalized, goals > 0 AND arrayExists((named, reached) -> (named != '' OR reached >= arrayMin(experience_first_at)), goal_experience_id, goal_at) AS reached_goal, orders > 0 AS ordered
+        SELECT store_date AS bucket, store_id, channel, personalized, earned_goal, orders > 0 AS ordered
         FROM sessions FINAL
         WHERE 1 AND 1
         )

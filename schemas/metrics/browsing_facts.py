@@ -13,9 +13,6 @@ _OF_SESSION: Final = (STORE, _PERSON, _SESSION_HASH, _SESSION_CHANNEL)
 # A goal that names an experience is that one's, another is of those served before it (E39, H86). `_EARNED` is asked of a
 # personalised session: without experiences there is no least time.
 _EARNED: Final = "(named != '' OR reached >= arrayMin(experience_first_at))"
-_REACHED_GOAL: Final = (
-    f"goals > 0 AND arrayExists((named, reached) -> {_EARNED}, goal_experience_id, goal_at)"
-)
 
 # Sessions in which a product was seen that became a direct line of an order (M18, H77).
 _CONFIRMED: Final = (
@@ -42,7 +39,7 @@ SESSION: Final = Fact(
         Field("one_message", "1: exactly one inbound message and no other interaction (H42)"),
         Field("supported", "1: a human agent took part", "supports > 0"),
         Field("personalized", "1: at least one experience was served"),
-        Field("reached_goal", "1: at least one goal conversion that an experience has earned", _REACHED_GOAL),
+        Field("earned_goal", "1: at least one goal conversion that an experience has earned"),
         Field("ordered", "1: at least one captured order", "orders > 0"),
         Field("bought_recommended", "1: an order of it has a direct line", _BOUGHT_RECOMMENDED),
         Field("exposed", "1: at least one recommendation impression", "impressions > 0"),

@@ -206,7 +206,6 @@ async def test_goals_go_to_what_was_served_before_them_or_to_the_experience_they
     }
     assert await desk.numbers("personalization_conversion_rate", by=("goal_id",)) == {
         ("personalization_conversion_rate", "signup"): 50,  # of both personalised sessions
-        ("personalization_conversion_rate", "quiz"): 50,
     }
     assert await desk.numbers("personalization_conversion_rate") == {"personalization_conversion_rate": 50}
 
