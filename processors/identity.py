@@ -68,26 +68,29 @@ class Identity:
 
     # -- 1. what our customers tell of their devices ---------------------------------------------------------------
 
-    def linked(self, tenant: Tenant, customer: str, device: str, at: int, bound: int) -> None:
-        """An event of ours has both ids."""
-        person = self._people.find(tenant, "c:" + customer)
-        linked = person.linked.get(device)
-        if linked is None:
-            person.linked[device] = Linked(at, [at], False)
-            self._notice(tenant, customer, device, [at], bound, is_first=True)
-        elif linked.is_shared:
-            linked.first = min(linked.first, at)
-            self._notice(tenant, customer, device, [at], bound)
-        elif at < linked.first:
-            linked.first = at
-            linked.recent.append(at)
-            self._notice(tenant, customer, device, [at], bound)
-        elif at in linked.recent[-1:]:
-            return
-        else:
-            linked.recent.append(at)
-        person.changed = True
-        self._people.dirty[person.key] = person
+    def linked(self, person: Person, links: Iterable[tuple[str, int]], bound: int) -> None:
+        """Events of our customer have both ids: (device, event time) of each."""
+        changed = False
+        for device, at in links:
+            known = person.linked.get(device)
+            if known is not None and not known.is_shared and at >= known.first:
+                # The hot path: an app sends both ids with every event.
+                recent = known.recent
+                if not recent or recent[-1] != at:
+                    recent.append(at)
+                    changed = True
+                continue
+            changed = True
+            if known is None:
+                person.linked[device] = Linked(at, [at], False)
+            else:
+                known.first = min(known.first, at)
+                if not known.is_shared:
+                    known.recent.append(at)
+            self._notice(person, device, [at], bound, is_first=known is None)
+        if changed:
+            person.changed = True
+            self._people.dirty[person.key] = person
 
     def shared(self, news: Shared, bound: int) -> None:
         """A device of our customer has others too."""
@@ -95,22 +98,15 @@ class Identity:
         linked = person.linked.get(news.device)
         if linked is None or linked.is_shared:
             return  # what we remembered has expired, and with it everything that could matter; or it was told before
-        self._notice(person.tenant, news.customer, news.device, linked.recent, bound)
+        self._notice(person, news.device, linked.recent, bound)
         linked.recent, linked.is_shared = [], True
         person.changed = True
         self._people.dirty[person.key] = person
 
     def _notice(
-        self,
-        tenant: Tenant,
-        customer: str,
-        device: str,
-        times: list[int],
-        bound: int,
-        *,
-        is_first: bool = False,
+        self, person: Person, device: str, times: list[int], bound: int, *, is_first: bool = False
     ) -> None:
-        key = tenant.store_id, device, customer
+        key = person.tenant.store_id, device, person.name[2:]
         held = self._notices.get(key)
         if held is None:
             self._notices[key] = Link(*key, list(times), is_first), bound

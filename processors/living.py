@@ -84,18 +84,18 @@ class Living:
             self._news.held(one)
 
     def _look_for_links(self, waiting: Waiting) -> None:
-        linked = self._identity.linked
         for who, events in waiting.by_person.items():
-            for event in events:
-                if event.anonymous_id is None:
-                    continue
-                if event.customer_id is None:
-                    break  # all of a device's are
-                tenant = self._tenants[event.store_id]
-                at, bound = event.occurred_at, waiting.bound_of(who)
-                linked(tenant, event.customer_id, event.anonymous_id, at, bound)
+            if events[0].customer_id is None:
+                continue  # all of a device's are
+            links = [
+                (event.anonymous_id, event.occurred_at) for event in events if event.anonymous_id is not None
+            ]
+            if links:
+                person = self._people.get(who) or self._people.load(who, self._tenants[events[0].store_id])
+                self._identity.linked(person, links, waiting.bound_of(who))
         for store_id, customer, device, at, bound in waiting.links:
-            linked(self._tenants[store_id], customer, device, at, bound)
+            person = self._people.find(self._tenants[store_id], "c:" + customer)
+            self._identity.linked(person, [(device, at)], bound)
 
     def _apply(self, person: Person, events: list[Any], bound: int) -> Iterator[Parcel]:
         """Let a person live through events, in the order of event time: any order gives the same rows, this one soonest.

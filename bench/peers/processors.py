@@ -15,8 +15,8 @@ from bench.tasks import ProcessorsTask
 from deploy.simulator import SimRecord
 from deploy.simulator.partitioning import Partitioner
 from processors.pipeline import make_factory
-from schemas.epoch import PartitionProcessor, Record
-from schemas.topics import SOURCES
+from schemas.epoch import Outgoing, PartitionProcessor, Record
+from schemas.topics import FORWARDED, SOURCES
 from streams.engine.collector import Collector
 from streams.engine.state.memory import MemoryStore
 
@@ -35,6 +35,7 @@ class Lane:
         self.epoch = 0
         self.rows = 0
         self.report: bytes | None = None
+        self.sent: list[Outgoing] = []
 
     def commit(self) -> tuple[float, float]:
         """End the epoch; CPU seconds of making rows and of writing state."""
@@ -48,6 +49,7 @@ class Lane:
             self.store.commit(pending, self.store.changelog_offset + len(pending.records))
             self.rows += sum(len(rows) for rows in epoch.rows.values())
             self.report = epoch.report
+            self.sent = [sent for sent in epoch.outgoing if sent.topic == FORWARDED]
         return flushed - began, time.process_time() - flushed
 
 
@@ -84,16 +86,20 @@ def run(task: ProcessorsTask) -> PeerResult:
     collected: list[float] = []
     collector = Collector(lambda generation, seconds: collected.append(seconds))
     collector.start()
+    mail: list[list[Record]] = [[] for _ in lanes]
     events = 0
     flush_s = state_s = 0.0
     idle: frozenset[str] = frozenset()
     watch = Stopwatch()
     for chunks in work:
-        for partition, topic, chunk in chunks:
+        # What partitions have sent each other is taken with the next slice, as a worker does.
+        letters = [(number, FORWARDED, mail[number]) for number in range(len(lanes)) if mail[number]]
+        mail = [[] for _ in lanes]
+        for partition, topic, chunk in [*letters, *chunks]:
             processor = lanes[partition].processor
             processor.observe(now_ms=now_ms, idle=idle)
             processor.process(topic, chunk)
-            events += len(chunk)
+            events += len(chunk) if topic != FORWARDED else 0
         if chunks is work[-1]:
             idle = frozenset(SOURCES)
         for lane in lanes:
@@ -101,6 +107,12 @@ def run(task: ProcessorsTask) -> PeerResult:
             flush_s += flushing
             state_s += storing
             collector.between()
+        for lane in lanes:
+            for sent in lane.sent:
+                assert sent.partition is not None
+                timestamp = now_ms if sent.timestamp is None else sent.timestamp
+                mail[sent.partition].append(Record(0, timestamp, sent.key, sent.value, sent.headers))
+            lane.sent = []
         for number, lane in enumerate(lanes):
             if lane.report is not None:
                 for other in lanes:
