@@ -61,6 +61,7 @@ def _history(
     stores: tuple[StoreSpec, ...], *, days: float, seed: int, rates: Rates, visits: float
 ) -> History:
     now_ms = time.time_ns() // 1_000_000
-    habits = Habits(visits_per_week=visits)
+    # Guests who log in: what they did before is the customer's then, in another partition.
+    habits = Habits(visits_per_week=visits, login_rate=0.2)
     scenario = Scenario.ending(now_ms, days=days, seed=seed, stores=stores, rates=rates, habits=habits)
     return History(scenario, history(scenario, new_truth(scenario), stamped_at_ms=now_ms))

@@ -13,8 +13,10 @@ from schemas.stores import Store
 from schemas.topics import FORWARDED
 from tests.kafka.campaign.visible import Visible
 from tests.oracle.events import read_event
+from tests.oracle.identity import links_of
 from tests.oracle.recompute import recompute
 from tests.oracle.records import OracleResult, Origin, RawRecord, RowKey, counter_row
+from tests.oracle.verdicts import judge
 from tests.worlds import compare
 
 HOUR_MS = 3_600_000
@@ -36,6 +38,8 @@ def differences(records: Sequence[RawRecord], stores: Mapping[str, Store], visib
     found = [
         f"row: {difference} (tables left, oracle right)" for difference in compare(visible.rows, oracle.rows)
     ]
+    found += [f"row: {double} has several" for double in visible.doubles]
+    found += _of_links(records, stores, visible, late)
     found += _of_dead_letters(records, oracle, visible.dead_letters)
     found += _of_ledger(records, oracle, visible.ledger)
     found += _of_lateness(records, stores, late)
@@ -101,6 +105,22 @@ def _names(record: RawRecord) -> list[Any]:
             fields = ("customer_id", "anonymous_id", "order_id", "event_id")
             names = [(store, field, repr(value[field])) for field in fields if value.get(field) is not None]
     return names or [record.origin]
+
+
+def _of_links(
+    records: Sequence[RawRecord], stores: Mapping[str, Store], visible: Visible, late: Collection[Origin]
+) -> list[str]:
+    """From when on each device was whose."""
+    _, events = judge(records, stores, too_late=late)
+    turns = set()
+    for (store_id, device), links in links_of(events).items():
+        for number, link in enumerate(links):
+            if not number or links[number - 1].customer_id != link.customer_id:
+                turns.add((store_id, device, link.at, link.customer_id))
+    shown = {(row.store_id, row.anonymous_id, row.linked_at, row.customer_id) for row in visible.links}
+    return [f"link: {link} is only in the tables" for link in shown - turns] + [
+        f"link: {link} is not in the tables" for link in turns - shown
+    ]
 
 
 def _of_dead_letters(
@@ -203,7 +223,7 @@ def summary(visible: Visible) -> dict[str, int]:
     """How much there is: rows by table, and the buckets of the ledger."""
     rows = {table: len(found) for table, found in visible.rows.items()}
     buckets = {name: sum(getattr(row, name) for row in visible.ledger) for name in ("read", *BUCKETS)}
-    return {**rows, "dead_letters": len(visible.dead_letters), **buckets}
+    return {**rows, "links": len(visible.links), "dead_letters": len(visible.dead_letters), **buckets}
 
 
 def as_json(value: Any) -> bytes:

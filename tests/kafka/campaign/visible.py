@@ -1,5 +1,6 @@
 """What went in and what can be seen: the source topics as they lie in Kafka, the tables as ClickHouse answers."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -7,11 +8,11 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from msgspec import Struct
 
-from schemas.rows import DeadLetterRow, LedgerRow, WatermarkRow
+from schemas.rows import DeadLetterRow, LedgerRow, LinkRow, WatermarkRow
 from schemas.tables import TABLES
 from schemas.topics import SOURCES
 from streams.settings import Settings
-from tests.oracle.records import RawRecord, Rows, fold_rows
+from tests.oracle.records import RawRecord, Rows, fold_rows, row_key
 
 FACTS = ("sessions", "exposures", "orders", "counters")
 # Bytes as they are; every other String holds text.
@@ -25,16 +26,22 @@ class Visible(NamedTuple):
     ledger: list[LedgerRow]
     dead_letters: list[DeadLetterRow]
     watermarks: list[WatermarkRow]
+    links: list[LinkRow]
+    doubles: list[str]
+    """Keys of facts that have more than one row, under several days of birth."""
 
 
 def read_tables(client: Any) -> Visible:
     """Everything that a reader of ClickHouse sees now. `client`: clickhouse-connect, on the installation's database."""
     facts = [(table, row) for table in FACTS for row in read_table(client, table)]
+    times = Counter((table, row_key(table, row)) for table, row in facts)
     return Visible(
         fold_rows(facts),
         read_table(client, "ledger"),
         read_table(client, "dead_letters"),
         read_table(client, "watermarks"),
+        read_table(client, "links"),
+        [f"{table} {key}" for (table, key), count in times.items() if count > 1],
     )
 
 
