@@ -57,11 +57,14 @@ async def run_probe(
         )
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([*work, stopping], return_when=asyncio.FIRST_COMPLETED)
-        for task in (*work, stopping):
-            task.cancel()
+        stopping.cancel()
         for task in work:
+            # A cancel that meets the end of an attempt to connect can be lost in it: say it until it is heard.
+            while not task.done():
+                task.cancel()
+                await asyncio.wait([task], timeout=1)
             with suppress(asyncio.CancelledError):
-                await task  # raises what ended it, a bug of ours
+                task.result()  # raises what ended it, a bug of ours
 
 
 async def _measure_for_ever(settings: Settings, signals: ProbeSignals, interval_s: float) -> None:
