@@ -160,7 +160,8 @@ class Identity:
         was, oldest = before.get(who, (Device(who, device.state), bound))
         before[who] = was, min(bound, oldest)
         customers = {*device.state.links, link.customer}
-        device.link(link.customer, link.times, self._people.floor - tenant.lateness)
+        floor = self._people.floor
+        device.link(link.customer, link.times, floor - tenant.lateness, floor - tenant.journal)
         self._devices.changed(device)
         if not device.state.is_shared:
             return []
@@ -204,10 +205,14 @@ class Identity:
             self._taking_back.take_back(self._people.find(tenant, name), leaving, staying)
 
     def _turn(self, tenant: Tenant, device: str, before: Timeline, after: Timeline) -> None:
+        # What is older has not changed: if it is missing, it was let go of.
+        settled = self._people.floor - tenant.lateness
         for at, _ in set(before) - set(after):
-            self.turned[tenant.store_id, device, at] = None
+            if at >= settled:
+                self.turned[tenant.store_id, device, at] = None
         for at, customer in set(after) - set(before):
-            self.turned[tenant.store_id, device, at] = customer
+            if at >= settled:
+                self.turned[tenant.store_id, device, at] = customer
 
     def _give(self, device: Device, waiting: Waiting, moving: dict[tuple[str, str], _Moving]) -> None:
         """Keep new events of a device, and give them to their owners."""

@@ -79,8 +79,9 @@ class Device:
         pairs = list(zip(self.times, self.customers, strict=True))
         return [pair for i, pair in enumerate(pairs) if not i or pairs[i - 1][1] != pair[1]]
 
-    def link(self, customer: str, times: Iterable[int], settled: int) -> None:
-        """Take note of links. `settled`: no link before this time can still come (ms)."""
+    def link(self, customer: str, times: Iterable[int], settled: int, oldest: int) -> None:
+        """Take note of links. `settled`: no link before this time can still come; `oldest`: no event before this one
+        can move any more (ms)."""
         links = self.state.links
         links[customer] = sorted({*links.get(customer, ()), *times})
         self._look()
@@ -88,13 +89,17 @@ class Device:
         if not self.state.is_shared:
             links[customer] = links[customer][:1]
         else:
-            # Of the past only the turns matter: nobody can come in between any more.
+            # Of the past only the turns matter: nobody can come in between any more. And of the turns before all events
+            # only the last: a device in a shop has a customer an hour.
             kept: dict[str, list[int]] = {}
-            turns = set(self.turns())
+            turns = self.turns()
+            past = [turn for turn in turns if turn[0] < oldest][:-1]
+            matter = set(turns) - set(past)
             for at, owner in zip(self.times, self.customers, strict=True):
-                if at >= settled or (at, owner) in turns:
+                if at >= settled or (at, owner) in matter:
                     kept.setdefault(owner, []).append(at)
             self.state.links = kept
+            self.state.told = [customer for customer in self.state.told if customer in kept]
         self._look()
 
 

@@ -19,6 +19,7 @@ from schemas.epoch import StateReader, Stored
 from schemas.topics import DAY_MS
 
 SESSIONS_IN_MEMORY: Final = 64
+DEVICES_A_CUSTOMER: Final = 100
 _HEAD: Final = (
     16  # bytes before a stored session: start and end with its orders, for a search that decodes few
 )
@@ -176,6 +177,11 @@ class People:
         for linked in person.linked.values():
             if linked.recent and linked.recent[0] < settled:
                 linked.recent = [at for at in linked.recent if at >= settled]
+        if len(person.linked) > DEVICES_A_CUSTOMER:
+            # An account of everybody's. One that is let go of is told as new with its next link.
+            idle = [device for device, linked in person.linked.items() if not linked.recent]
+            for device in idle[: len(person.linked) - DEVICES_A_CUSTOMER]:
+                del person.linked[device]
         if person.since and person.assigned < self.floor - person.tenant.journal:
             person.since = 0
 
