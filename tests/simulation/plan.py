@@ -46,8 +46,20 @@ def make_plan(seed: int, *, quiet: bool = False, stories: int = 14) -> Plan:
     chance = Random(seed)
     late = not quiet and chance.random() < 0.2
     poison = chance.random() < 0.3
+    # All subjects and definitions, over months.
+    metrics = not late and chance.random() < 0.3
+    # Devices log in, some of them two customers.
+    identity = chance.random() < 0.3
     return Plan(
-        world=random_world(seed, most_stories=stories, poison=poison, late=late, shared_orders=False),
+        world=random_world(
+            seed,
+            most_stories=stories,
+            poison=poison,
+            late=late,
+            identity=identity,
+            metrics=metrics,
+            shared_orders=False,
+        ),
         late=late,
         misrouted=chance.choice((0.0, 0.0, 0.1, 0.4)),
         partitions=chance.choice((1, 2, 2, 3)),

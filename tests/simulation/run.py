@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from unittest import mock
 
 from processors.pipeline import make_factory
-from schemas.topics import INPUTS
+from schemas.topics import DEFINITION, INPUTS
 from streams import rows_reader
 from streams.engine import epochs, hearing, restore
 from streams.settings import KafkaSettings, Settings, SinkSettings
@@ -115,7 +115,8 @@ class World:
         for record in records:
             if chance.random() < 0.5:
                 await asyncio.sleep(chance.uniform(0.0, 4 * pause))
-            if chance.random() < plan.misrouted:
+            # (A definition under a wrong key is a dead letter, not misrouted.)
+            if record.topic != DEFINITION and chance.random() < plan.misrouted:
                 record = record._replace(key=chance.choice(WRONG_KEYS))
             for _ in range(2 if chance.random() < 0.05 else 1):
                 self._append(record)
