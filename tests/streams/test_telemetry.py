@@ -207,6 +207,7 @@ LAGS = [
 def test_every_signal_of_the_probe_is_fed_under_the_names_of_the_exporters() -> None:
     probe = ProbeSignals("shopmeter", 8)
     probe.on_measured(LAGS, now_ms=11_000, seconds=0.1)
+    probe.on_conserved({"buckets": 0})
     assert told(probe) == {signal.name for signal in signals_of(Role.PROBE)}
     value = probe.value
     assert value("kafka_consumergroup_lag", "shopmeter", "shop.click", "0") == 10
