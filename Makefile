@@ -6,7 +6,7 @@ UV_VERSION := 0.13.9
 BIN := .venv/bin
 SECONDS ?=
 
-.PHONY: help demo test simulation check bench render format lock clean
+.PHONY: help demo test simulation audit check bench render format lock clean
 
 help: ## print this help
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s'|'
@@ -27,6 +27,9 @@ test: .venv/.installed ## all tests, on a real Kafka broker and the real ClickHo
 
 simulation: .venv/.installed ## the pipeline on a virtual clock: 10,000 seeds of faults, every crash point of short histories
 	@$(BIN)/python -m tests.simulation --seeds 10000 --exhaustive
+
+audit: .venv/.installed ## 200,000 events through broker, workers and sink with crashes; all metrics against the oracle
+	@$(BIN)/python -m tests.audit big
 
 check: .venv/.installed ## lint, types, import rule, stale rendered files
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -1,4 +1,7 @@
-"""`python -m tests.audit worlds 200`: random worlds, exit 0 only if report and oracle agree in every value."""
+"""`python -m tests.audit worlds 200`: random worlds; `... big`: one big history through broker, workers and sink.
+
+Exit 0 only if report and oracle agree in every value.
+"""
 
 import argparse
 import asyncio
@@ -10,8 +13,10 @@ from typing import Any
 from uuid import uuid4
 
 from sinks.clickhouse import Address
+from tests.audit.big import run_big
 from tests.audit.run import Finding, Options, compare_worlds
 from tests.fixtures.clickhouse import ClickHouseEndpoint, running_endpoint
+from tests.fixtures.kafka import running_broker
 from tests.sinks.reading import Warehouse
 
 BATCH = 25
@@ -21,6 +26,20 @@ SHOWN = 40
 def main() -> int:
     """1: there are differences, or metrics that were not answered."""
     asked = _options()
+    whole = _big(asked) if asked.audit == "big" else _worlds(asked)
+    sys.stdout.write(table(whole))
+    return 0 if whole.is_exact else 1
+
+
+def _big(asked: argparse.Namespace) -> Finding:
+    wanted = {name: value for name, value in vars(asked).items() if name != "audit"}
+    with tempfile.TemporaryDirectory(prefix="audit-") as name:
+        root = Path(name)
+        with running_broker(root / "kafka") as broker, running_endpoint(root / "house") as house:
+            return asyncio.run(run_big(broker.bootstrap, house.url, root / "shop", **wanted))
+
+
+def _worlds(asked: argparse.Namespace) -> Finding:
     options = Options(
         identity=not asked.strangers,
         shared_orders=not asked.own_orders,
@@ -37,8 +56,7 @@ def main() -> int:
             seeds = range(start, min(start + BATCH, asked.seed + asked.number))
             add(whole, asyncio.run(_batch(house, list(seeds), options)))
             sys.stderr.write(f"{whole.worlds} worlds, {len(whole.differences)} differences\n")
-    sys.stdout.write(table(whole))
-    return 0 if whole.is_exact else 1
+    return whole
 
 
 async def _batch(house: ClickHouseEndpoint, seeds: list[int], options: Options) -> Finding:
@@ -96,6 +114,13 @@ def _options() -> argparse.Namespace:
     worlds.add_argument("--strangers", action="store_true", help="no device logs in")
     worlds.add_argument("--own-orders", action="store_true", help="no order is captured by two persons")
     worlds.add_argument("--undefined", action="store_true", help="no definitions")
+    big = audits.add_parser("big", help="one history through the real broker, workers and sink, with crashes")
+    big.add_argument("--events", type=int, default=200_000, help="at least")
+    big.add_argument("--people", type=int, default=5_000)
+    big.add_argument("--days", type=float, default=40.0)
+    big.add_argument("--kills", type=int, default=4, help="of a worker and of the sink, each")
+    big.add_argument("--questions", type=int, default=40, help="to each store")
+    big.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
 

@@ -79,19 +79,21 @@ async def compare_worlds(
     finding.rows = await fill(warehouse, worlds, partitions=options.partitions)
     for settled in worlds:
         for store_id, facts in facts_in(settled.world).items():
-            await _compare_store(client, settled, store_id, facts, finding, options.questions)
+            name = settled.name(store_id)
+            await ask_everything(client, name, facts, finding, options.questions, settled.number)
     return finding
 
 
-async def _compare_store(
-    client: Any, settled: Settled, store_id: str, facts: StoreFacts, finding: Finding, most: int
+async def ask_everything(
+    client: Any, store: str, facts: StoreFacts, finding: Finding, most: int, seed: int
 ) -> None:
-    for question in questions_about(facts, random.Random(settled.number), most):
+    """`most` questions about a store, as it is called in the database, to both sides; `finding` grows."""
+    for question in questions_about(facts, random.Random(seed), most):
         oracle = oracle_answer(facts, question)
-        product = await product_answer(client, settled.name(store_id), question)
+        product = await product_answer(client, store, question)
         finding.questions += 1
         finding.cells += len({*oracle, *product})
         finding.metrics |= {cell.metric for cell in product}
         finding.silent.update(unanswered(oracle, product))
         found = differences(question, oracle, product)
-        finding.differences += [(settled.number, store_id, each) for each in found]
+        finding.differences += [(seed, store, each) for each in found]

@@ -22,7 +22,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from deploy.simulator.wire import SimRecord
+from deploy.simulator.wire import SimDefinition, SimRecord
 from schemas.stores import Store
 from schemas.tables import ROWS_TABLES
 from schemas.topics import FORWARDED
@@ -82,7 +82,7 @@ class Installation:
 
     # -- records in ------------------------------------------------------------------------------------------------
 
-    def load(self, records: Iterable[SimRecord]) -> Load:
+    def load(self, records: Iterable[SimRecord | SimDefinition]) -> Load:
         """A producer of these records; run it."""
         return Load(self.settings, records)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from deploy.simulator.wire import SimRecord
+from deploy.simulator.wire import SimDefinition, SimRecord
 from streams.settings import Settings
 
 BLOCK = 100
@@ -21,7 +21,7 @@ REQUEST_TIMEOUT_MS = 180_000
 class Load:
     """Writes what an iterator gives. `sent` (to the client) and `acknowledged` (by the broker) grow while it runs."""
 
-    def __init__(self, settings: Settings, records: Iterable[SimRecord]) -> None:
+    def __init__(self, settings: Settings, records: Iterable[SimRecord | SimDefinition]) -> None:
         self.sent = 0
         self.acknowledged = 0
         self._settings = settings
