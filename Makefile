@@ -5,6 +5,8 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 BIN := .venv/bin
 SECONDS ?=
+# Each has a broker and a ClickHouse of its own: more of them want more memory, not only more cores.
+TEST_PROCESSES ?= 2
 
 .PHONY: help demo test simulation audit check bench render format lock clean
 
@@ -23,7 +25,7 @@ demo: .venv/.installed ## the whole pipeline on this machine, live (SECONDS=30: 
 	@$(BIN)/shopmeter demo $(if $(SECONDS),--seconds $(SECONDS))
 
 test: .venv/.installed ## all tests, on a real Kafka broker and the real ClickHouse engine
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -m "not slow" --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 simulation: .venv/.installed ## the pipeline on a virtual clock: 10,000 seeds of faults, every crash point of short histories
 	@$(BIN)/python -m tests.simulation --seeds 10000 --exhaustive
