@@ -8,7 +8,7 @@ SECONDS ?=
 # Each has a broker and a ClickHouse of its own: more of them want more memory, not only more cores.
 TEST_PROCESSES ?= 2
 
-.PHONY: help demo test simulation audit check bench render format lock clean
+.PHONY: help demo test test-faults simulation audit check bench render format lock clean
 
 help: ## print this help
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s'|'
@@ -26,6 +26,9 @@ demo: .venv/.installed ## the whole pipeline on this machine, live (SECONDS=30: 
 
 test: .venv/.installed ## all tests, on a real Kafka broker and the real ClickHouse engine
 	@$(BIN)/python -m pytest -m "not slow" --numprocesses $(TEST_PROCESSES) --dist loadfile
+
+test-faults: .venv/.installed ## every fault of the matrix at length, hours; goes on where it stopped, results below bench/results
+	@$(BIN)/python -m tests.faults
 
 simulation: .venv/.installed ## the pipeline on a virtual clock: 10,000 seeds of faults, every crash point of short histories
 	@$(BIN)/python -m tests.simulation --seeds 10000 --exhaustive

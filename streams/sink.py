@@ -28,6 +28,7 @@ from sinks.dead_letters import dead_letter_row
 from sinks.delivery import Delivery
 from sinks.ripening import Place, Ripening
 from sinks.telemetry import NoTelemetry, SinkTelemetry
+from streams import failpoints
 from streams.rows_reader import Revoked, RowsReader
 from streams.settings import Settings
 
@@ -236,6 +237,7 @@ class SinkProcess:
         # 2.
         await _all(self._delivery.deliver(batch, origins) for batch, origins in batches)
         self._still_ours(generation)
+        failpoints.reach("sink.inserted")
         # 3.
         ripe = RowBuffer(max_rows=len(positions) + 1, max_bytes=BUFFER_MAX_BYTES)
         for wire, origin in self._ripening.ripe(positions):
@@ -243,8 +245,10 @@ class SinkProcess:
         watermarks = list(ripe.take())
         await _all(self._delivery.deliver(batch, origins) for batch, origins in watermarks)
         self._still_ours(generation)
+        failpoints.reach("sink.ripened")
         # 4.
         await self._reader.commit(self._committable(positions))
+        failpoints.reach("sink.committed")
         for table in {batch.table for batch, _ in (*batches, *watermarks)}:
             self._telemetry.on_visible(table, newest[table])
 

@@ -19,6 +19,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from schemas.epoch import Epoch
 from schemas.topics import MAX_RECORD_BYTES
+from streams import failpoints
 from streams.engine.options import BrokenAssumption, EngineOptions
 from streams.engine.outbox import BATCH_BYTES, Batch, changelog_batches, output_batches
 from streams.engine.state import Pending
@@ -85,12 +86,14 @@ async def _steps(cut: Cut, producer: Any, partition: int, options: EngineOptions
     topics = options.topics
     # 2. the transaction
     await producer.begin_transaction()
+    failpoints.reach("epoch.begun")
     changelog = [
         await _send(producer, batch) for batch in changelog_batches(producer, topics, partition, cut.pending)
     ]
     outputs = [
         await _send(producer, batch) for batch in output_batches(producer, topics, partition, cut.epoch)
     ]
+    failpoints.reach("epoch.sent")
     # 3. every delivery
     last = None
     for batch, delivery in changelog:
@@ -99,13 +102,16 @@ async def _steps(cut: Cut, producer: Any, partition: int, options: EngineOptions
         await delivery
     if last is None:
         raise BrokenAssumption(f"epoch {cut.pending.number} of partition {partition} has no changelog record")
+    failpoints.reach("epoch.delivered")
     # 4. offsets and commit
     offsets = {
         TopicPartition(topics.source(topic), partition): OffsetAndMetadata(offset, "")
         for topic, offset in cut.offsets.items()
     }
     await producer.send_offsets_to_transaction(offsets, options.application)
+    failpoints.reach("epoch.offsets")
     await producer.commit_transaction()
+    failpoints.reach("epoch.committed")
     batch, metadata = last
     return Committed(
         changelog_offset=metadata.offset + batch.builder.record_count(),

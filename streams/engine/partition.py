@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from schemas.epoch import PartitionProcessor
 from schemas.topics import INPUTS, TIMELESS
+from streams import failpoints
 from streams.engine.chunks import Chunk, Positions
 from streams.engine.ends import End, TopicEnds, held_back
 from streams.engine.epochs import Cut
@@ -68,6 +69,7 @@ class Partition:
             self._size_next(chunk, before)
             if self._first_chunk_at is None:
                 self._first_chunk_at = time.monotonic()
+        failpoints.reach("chunk.taken")
         self.positions.finish(chunk)
 
     def chunk_size(self, topic: str) -> int:
@@ -143,6 +145,7 @@ class Partition:
     def committed(self, cut: Cut, changelog_offset: int) -> None:
         """Step 5: the epoch's transaction is committed, write the local store."""
         self.store.commit(cut.pending, changelog_offset)
+        failpoints.reach("epoch.stored")
         self.progress_at = time.monotonic()
 
     def note_end(self, topic: str, end: End | None, now: float) -> None:

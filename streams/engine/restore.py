@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.topics import INPUTS
+from streams import failpoints
 from streams.engine.options import BrokenAssumption, EngineOptions
 from streams.engine.state import StateStore
 
@@ -108,6 +109,7 @@ async def _read(reader: Any, changelog: TopicPartition, store: StateStore, begin
                 " the restore; the changelog was truncated or made anew"
             )
         if batch:
+            failpoints.reach("restore.batch")
             store.apply_batch([(record.key, record.value) for record in batch], batch[-1].offset + 1)
             records += len(batch)
             # Neither call above waits while something is fetched: without this, a restore stops the event loop.

@@ -36,7 +36,7 @@ def recompute(
     """Everything from scratch. `too_late` and `first`: what only the arrival can tell, see `judge`."""
     verdicts, accepted = judge(records, stores, too_late=too_late, first=first)
     events = resolve(accepted, stores)
-    result = OracleResult(verdicts=verdicts)
+    result = OracleResult(verdicts=verdicts, accepted=accepted)
     orders = orders_of(events)
     sessions = sessions_of(events, orders, stores)
     by_person: dict[tuple[str, str], list[Event]] = {}

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
 from schemas.rows import BOOKKEEPING, CounterRow, ExposureRow, OrderRow, SessionRow
+
+if TYPE_CHECKING:
+    from tests.oracle.model import Event
 
 # In the order of ties (H31).
 TOPICS: Final = ("session", "impression", "click", "cart", "order", "journey-node")
@@ -61,10 +64,11 @@ TOO_LATE: Final = Verdict("too_late", "too_late")
 
 @dataclass
 class OracleResult:
-    """Rows as the tables should hold them, and the verdict of every record."""
+    """Rows as the tables should hold them, the verdict of every record, and the events that were accepted."""
 
     rows: Rows = field(default_factory=lambda: {table: {} for table in KEYS})
     verdicts: dict[Origin, Verdict] = field(default_factory=dict)
+    accepted: "list[Event]" = field(default_factory=list)
 
 
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {

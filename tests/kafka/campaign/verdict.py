@@ -16,7 +16,6 @@ from tests.oracle.events import read_event
 from tests.oracle.identity import links_of
 from tests.oracle.recompute import recompute
 from tests.oracle.records import OracleResult, Origin, RawRecord, RowKey, counter_row
-from tests.oracle.verdicts import judge
 from tests.worlds import compare
 
 HOUR_MS = 3_600_000
@@ -39,7 +38,7 @@ def differences(records: Sequence[RawRecord], stores: Mapping[str, Store], visib
         f"row: {difference} (tables left, oracle right)" for difference in compare(visible.rows, oracle.rows)
     ]
     found += [f"row: {double} has several" for double in visible.doubles]
-    found += _of_links(records, stores, visible, late)
+    found += _of_links(oracle, visible)
     found += _of_dead_letters(records, oracle, visible.dead_letters)
     found += _of_ledger(records, oracle, visible.ledger)
     found += _of_lateness(records, stores, late)
@@ -57,6 +56,7 @@ def recompute_in_parts(
         here = [record.origin for record in part if record.origin in late]
         result = recompute(part, stores, too_late=here)
         whole.verdicts.update(result.verdicts)
+        whole.accepted += result.accepted
         for table, rows in result.rows.items():
             if table == "counters":
                 for key, row in rows.items():
@@ -107,13 +107,10 @@ def _names(record: RawRecord) -> list[Any]:
     return names or [record.origin]
 
 
-def _of_links(
-    records: Sequence[RawRecord], stores: Mapping[str, Store], visible: Visible, late: Collection[Origin]
-) -> list[str]:
+def _of_links(oracle: OracleResult, visible: Visible) -> list[str]:
     """From when on each device was whose."""
-    _, events = judge(records, stores, too_late=late)
     turns = set()
-    for (store_id, device), links in links_of(events).items():
+    for (store_id, device), links in links_of(oracle.accepted).items():
         for number, link in enumerate(links):
             if not number or links[number - 1].customer_id != link.customer_id:
                 turns.add((store_id, device, link.at, link.customer_id))

@@ -1,0 +1,1 @@
+"""Every plug pulled on real parts: cases as data, each under load, each compared with the oracle afterwards."""

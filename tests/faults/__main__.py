@@ -1,0 +1,107 @@
+"""`python -m tests.faults`: every case of the matrix at length. It goes on where it stopped; `--again` begins anew.
+
+Results are kept below bench/results, one file a commit; the table at the end tells all of them. Exit 1: not all is right.
+"""
+
+import argparse
+import asyncio
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import msgspec
+
+from tests.faults import processes, servers
+from tests.faults.matrix import CASES, Case
+from tests.faults.stage import Outcome, open_stage
+from tests.kafka.campaign.report import RESULTS, table
+
+assert processes, servers  # they enter their cases
+
+
+def main() -> int:
+    """Play what is asked for and was not played on this commit."""
+    asked = _options()
+    path = RESULTS / f"faults-{_commit()}.json"
+    known = {} if asked.again or not path.exists() else _read(path)
+    for case in CASES.values():
+        if asked.only and not any(case.name.startswith(name) for name in asked.only):
+            continue
+        if case.name in known and not asked.again:
+            continue
+        times = asked.times or (case.short if asked.short else case.long)
+        began = time.monotonic()
+        sys.stderr.write(f"{time.strftime('%H:%M:%S')} {case.name}, {times} times\n")
+        known[case.name] = play(case, times, keep=asked.keep)
+        RESULTS.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(known), indent=1) + b"\n")
+        sys.stderr.write(f"  {time.monotonic() - began:.0f} s: {verdict(known[case.name])}\n")
+    sys.stdout.write(show(known) + "\n")
+    return 0 if all(outcome.is_right for outcome in known.values()) else 1
+
+
+def play(case: Case, times: int, *, keep: bool = False) -> Outcome:
+    """One case on servers of its own."""
+    directory = Path(tempfile.mkdtemp(prefix="faults-"))
+
+    async def staged() -> Outcome:
+        async with open_stage(directory) as stage:
+            return await case.play(stage, times)
+
+    try:
+        return asyncio.run(staged())
+    finally:
+        if keep:
+            sys.stderr.write(f"  logs and data are kept in {directory}\n")
+        else:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def verdict(outcome: Outcome) -> str:
+    """In a few words."""
+    if not outcome.finding.is_exact:
+        return f"{outcome.finding.difference_count} differences, the first: {outcome.finding.differences[0][:200]}"
+    return "; ".join(outcome.wrong) or "exact"
+
+
+def show(known: dict[str, Outcome]) -> str:
+    """The table of results."""
+    rows = [
+        (
+            name,
+            outcome.times,
+            outcome.finding.sent,
+            ", ".join(f"{key} {value:g}" for key, value in outcome.figures.items()),
+            verdict(outcome)[:80],
+        )
+        for name, outcome in known.items()
+    ]
+    return table(("case", "times", "records", "figures", "verdict"), rows)
+
+
+def _read(path: Path) -> dict[str, Outcome]:
+    return msgspec.json.decode(path.read_bytes(), type=dict[str, Outcome])
+
+
+def _commit() -> str:
+    found = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+    )
+    return found.stdout.strip()
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
+    parser.add_argument("--only", nargs="+", metavar="F7", help="cases whose names begin so")
+    parser.add_argument("--short", action="store_true", help="each case a few times only")
+    parser.add_argument("--times", type=int, default=0, help="instead of what the matrix says")
+    parser.add_argument("--again", action="store_true", help="forget what was played on this commit")
+    parser.add_argument("--keep", action="store_true", help="leave the directories with all logs")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""Faults of what we depend on: the broker, the network before it, ClickHouse; and more work than is usual."""
+
+import asyncio
+import signal
+import time
+
+from aiokafka import AIOKafkaProducer
+
+from tests.faults.matrix import case
+from tests.faults.processes import restarted
+from tests.faults.proxy import Wire
+from tests.faults.shim import Answer
+from tests.faults.stage import Outcome, Play, Stage, resident_mb, under_load
+from tests.kafka.campaign.load import REQUEST_BYTES
+from tests.oracle.records import RawRecord
+
+BROKER_KILLS = (signal.SIGTERM, signal.SIGKILL)
+PAUSE_SECONDS = 30.0
+NETWORK_SECONDS = 12.0
+MEMORY_MORE_MB = 50.0
+
+
+@case("F8 the broker is restarted, killed, paused", "works again <= 30 s after it", short=2, long=20)
+async def broker(stage: Stage, times: int) -> Outcome:
+    async def fault(play: Play) -> None:
+        for number in range(times):
+            await play.pause(0.5, 2.0)
+            if number % 3 == 2:
+                stage.signal_broker(signal.SIGSTOP)
+                await asyncio.sleep(PAUSE_SECONDS)
+                stage.signal_broker(signal.SIGCONT)
+            else:
+                stage.signal_broker(BROKER_KILLS[number % 3])
+                await stage.broker_returns()
+            await play.works_again(time.monotonic())
+        play.expect(max(play.back) <= 30.0, f"once it took {max(play.back):.1f} s after the broker was back")
+
+    return await under_load(stage, times, fault)
+
+
+@case("F12/F17 the network: cut, dead, one-way, slow", "works again <= 30 s after it", short=4, long=40)
+async def network(stage: Stage, times: int) -> Outcome:
+    async def fault(play: Play) -> None:
+        for number in range(times):
+            await play.pause(0.5, 2.0)
+            if number % 4 == 0:
+                stage.wire.cut()
+            else:
+                stage.wire.set((Wire.HELD, Wire.NO_ANSWERS, Wire.SLOW)[number % 4 - 1])
+                await asyncio.sleep(play.chance.uniform(0.2, NETWORK_SECONDS))
+                stage.wire.set(Wire.WHOLE)
+            await play.works_again(time.monotonic())
+        play.expect(max(play.back) <= 30.0, f"once it took {max(play.back):.1f} s after the network was back")
+
+    return await under_load(stage, times, fault)
+
+
+@case(
+    "F13 ClickHouse is away, slow, full, read-only", "workers unaffected, memory +<= 50 MB", short=1, long=5
+)
+async def warehouse_away(stage: Stage, times: int) -> Outcome:
+    """Played at length, it is away for two minutes each time."""
+    away_s = 8.0 if times == 1 else 120.0
+    troubles = (
+        Answer.AWAY,
+        Answer.READ_ONLY,
+        Answer.TOO_MANY_PARTS,
+        Answer.NO_MEMORY,
+        Answer.HANG,
+        Answer.SLOW,
+    )
+
+    async def fault(play: Play) -> None:
+        members = [play.worker, play.sink]
+        before, most = resident_mb(members), 0.0
+        slowest = 0.0
+        for number in range(max(times, len(troubles))):
+            stage.house.answer(troubles[number % len(troubles)])
+            until = time.monotonic() + (away_s if number < times else min(away_s, 8.0))
+            while time.monotonic() < until:
+                await asyncio.sleep(1.0)
+                most = max(most, resident_mb(members))
+                slowest = max(
+                    slowest, *(time.monotonic() - play.moving.last(each) for each in play.moving.partitions)
+                )
+            stage.house.answer(Answer.TRUE)
+            await play.works_again(time.monotonic())
+        play.figures |= {
+            "memory_before_mb": before,
+            "memory_most_mb": most,
+            "worker_pause_max_s": round(slowest, 2),
+        }
+        play.expect(slowest < 15.0, f"a partition stood still for {slowest:.1f} s")
+
+    return await under_load(stage, times, fault)
+
+
+@case(
+    "F14 ambiguous inserts", "applied, and answered as if not; sinks killed in between", short=40, long=1_000
+)
+async def ambiguous(stage: Stage, times: int) -> Outcome:
+    async def fault(play: Play) -> None:
+        house = stage.house
+        house.answer(Answer.APPLIED_500, Answer.APPLIED_CUT, Answer.TRUE, Answer.CUT, Answer.TRUE)
+        bad = (Answer.APPLIED_500, Answer.APPLIED_CUT)
+        kill_at = times // 20
+        while (done := sum(house.answered[each] for each in bad)) < times:
+            await asyncio.sleep(0.2)
+            if done >= kill_at:
+                kill_at += max(1, times // 20)
+                play.sink.kill()
+                await play.sink.works()
+        house.answer(Answer.TRUE)
+        play.figures["ambiguous_inserts"] = sum(house.answered[each] for each in bad)
+
+    return await under_load(stage, times, fault)
+
+
+@case("F15 a backlog, then ten times the rate", "memory bounded, no rebalance, drains", short=1, long=3)
+async def overload(stage: Stage, times: int) -> Outcome:
+    backlog_s = 15.0 if times == 1 else 120.0
+
+    async def fault(play: Play) -> None:
+        most = 0.0
+        for _ in range(times):
+            await play.worker.leave()
+            await asyncio.sleep(backlog_s)
+            burst = asyncio.create_task(play.load.run(rate=9_000.0, limit=int(9_000 * backlog_s)))
+            play.workers[0] = await play.shop.worker()
+            while not burst.done():
+                await asyncio.sleep(1.0)
+                most = max(most, resident_mb([play.worker]))
+            await burst
+            await play.works_again(time.monotonic())
+        play.figures["worker_memory_most_mb"] = most
+        play.expect(play.worker.unasked == [], f"the worker ended by itself: {play.worker.unasked}")
+
+    return await under_load(stage, times, fault)
+
+
+@case("F21 the whole load twice, and a worker that starts in between", "identical rows", short=1, long=5)
+async def everything_twice(stage: Stage, times: int) -> Outcome:
+    async def fault(play: Play) -> None:
+        for _ in range(times):
+            await asyncio.sleep(5.0)
+            sources = await play.shop.sources()
+            await again(play, sources)
+            await restarted(play, "")
+            await play.works_again(time.monotonic())
+
+    return await under_load(stage, times, fault)
+
+
+async def again(play: Play, sources: list[RawRecord]) -> None:
+    """Every record once more, to where it was."""
+    settings = play.shop.settings
+    async with AIOKafkaProducer(
+        **settings.kafka_client_options(), acks="all", enable_idempotence=True, max_request_size=REQUEST_BYTES
+    ) as sending:
+        for start in range(0, len(sources), 1_000):
+            await asyncio.gather(
+                *[
+                    await sending.send(
+                        settings.topics.source(record.topic),
+                        record.value,
+                        key=record.key,
+                        partition=record.partition,
+                        timestamp_ms=max(record.timestamp, 0),
+                    )
+                    for record in sources[start : start + 1_000]
+                ]
+            )
