@@ -8,7 +8,7 @@ SECONDS ?=
 # Each has a broker and a ClickHouse of its own: more of them want more memory, not only more cores.
 TEST_PROCESSES ?= 2
 
-.PHONY: help demo test test-faults simulation audit check bench render format lock clean
+.PHONY: help demo test test-faults soak simulation audit check bench render format lock clean
 
 help: ## print this help
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s'|'
@@ -29,6 +29,9 @@ test: .venv/.installed ## all tests, on a real Kafka broker and the real ClickHo
 
 test-faults: .venv/.installed ## every fault of the matrix at length, hours; goes on where it stopped, results below bench/results
 	@$(BIN)/python -m tests.faults
+
+soak: .venv/.installed ## an hour at 3,000 events a second with a random fault every five minutes
+	@$(BIN)/python -m tests.faults --only F24
 
 simulation: .venv/.installed ## the pipeline on a virtual clock: 10,000 seeds of faults, every crash point of short histories
 	@$(BIN)/python -m tests.simulation --seeds 10000 --exhaustive
