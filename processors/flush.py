@@ -12,7 +12,7 @@ from processors.identity import Identity
 from processors.journeys import Journeys, journey_row
 from processors.notifications import Notifications, notification_row
 from processors.orderbook import OrderBook
-from processors.orders import order_row
+from processors.orders import deleted_order_row, order_row
 from processors.people import People
 from processors.person import Person
 from processors.sessions import deleted_exposure_row, deleted_session_row, exposure_row, session_row
@@ -21,6 +21,10 @@ from schemas.rows import LinkRow, WatermarkRow
 from schemas.topics import DAY_MS
 
 _EPOCH_ORDINAL: Final = 719_163
+
+
+# Above twice the number of the last partition that settings allow.
+VERSIONS_A_CLOCK: Final = 20_000
 
 
 class Flush:
@@ -51,14 +55,17 @@ class Flush:
             is_ours = bool(order.entered[0])
             if not is_ours and not order.retired:
                 continue  # another partition's, or a refund or cancel that came first: no row until the order is known
-            assert order.first is not None
-            if not order.born:
-                order.born = _day(order.first.at)
-            row = order_row(tenant.store_id, tenant.store, tenant.calendar, key[1], order, self._clock)
-            if not is_ours:
-                row = msgspec.structs.replace(row, born=order.retired, is_deleted=1)
-            order.retired = 0
-            rows[_key(key)] = _encode(row)
+            # Two partitions may write the order in the same millisecond: each has versions of its own.
+            version = self._clock * VERSIONS_A_CLOCK + 2 * self._partition
+            if order.retired:
+                # Under a key of its own: the row of another day must not compact it away.
+                rows[_key((*key, order.retired))] = _encode(deleted_order_row(*key, order.retired, version))
+                order.retired = 0
+            if is_ours:
+                assert order.first is not None
+                order.born = order.written = order.born or _day(order.first.at)
+                row = order_row(tenant.store_id, tenant.store, tenant.calendar, key[1], order, version + 1)
+                rows[_key(key)] = _encode(row)
         orders.write(self._state)
         index.write(self._state)
 

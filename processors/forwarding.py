@@ -72,7 +72,7 @@ class Holders(Struct, array_like=True):
 
 
 class Held(Struct, array_like=True):
-    """News: all captures that a partition holds of an order now, and the day that its row was born (0: none)."""
+    """News: all captures that a partition holds of an order now, and the day that its row is stored under (0: none)."""
 
     store_id: str
     order_id: str

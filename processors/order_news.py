@@ -72,7 +72,7 @@ class OrderNews:
         for (store_id, order_id), _ in self._orders.untold.items():
             order = self._orders.get((store_id, order_id))
             ours = [capture for capture in order.captures if capture.holder == self._partition]
-            news = Held(store_id, order_id, self._partition, ours, order.born)
+            news = Held(store_id, order_id, self._partition, ours, order.written)
             sent += [(peer, news) for peer in order.peers]
         self._orders.untold.clear()
         return sent

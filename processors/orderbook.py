@@ -117,14 +117,24 @@ class OrderBook:
         self._elect(key, tenant, order)
         # Also when nothing has changed: our row must have a higher version than whatever they have written.
         self.dirty[key] = tenant
-        if was_ours and not order.entered[0]:
+        if was_ours != bool(order.entered[0]):
+            # Who stops must be outdone by the next writer; who begins must say where all others' rows are in the way.
             self.untold[key] = tenant
-        if news.born and news.born != order.born:
-            if not order.born:
+        if news.born:
+            self._settle_day(key, tenant, order, news)
+
+    def _settle_day(self, key: OrderKey, tenant: Tenant, order: OrderState, news: Held) -> None:
+        """Another partition has a row of the order. Rows under different days would both be seen: the writer's stays."""
+        first = order.first
+        if order.entered[0]:
+            if not order.written:
                 order.born = news.born
-            elif not order.entered[0]:
-                # Their row lies under another day of the table than ours, which nothing would replace.
-                order.retired, order.born = order.born, news.born
+            elif news.born != order.written:
+                self.untold[key] = tenant
+        elif first is not None and first.holder == news.holder:
+            order.born = news.born
+            if order.written and order.written != news.born:
+                order.retired, order.written = order.written, 0
                 self.untold[key] = tenant
 
     def canceled(self, event: OrderCanceled, at: int, tenant: Tenant) -> None:

@@ -5,6 +5,7 @@ of a total order over the events, so it does not matter which comes first. Order
 any age.
 """
 
+import msgspec
 from msgspec import Struct
 
 from processors.attribution import Assist, Credit
@@ -61,8 +62,9 @@ class OrderState(Struct, array_like=True, gc=False):
     entered: tuple[
         str, str
     ]  # the person in whose sessions it is entered, and by which capture; empty: not here
-    born: int
-    retired: int  # the day of birth of a row of ours that is to be withdrawn, 0: none
+    born: int  # the day that its row is stored under, whoever writes it; 0: not known yet
+    written: int  # the day of our own row, 0: there is none
+    retired: int  # the day of a row of ours that is to be withdrawn, 0: none
     peers: list[int]  # the other partitions in which it was captured
 
     @property
@@ -93,7 +95,7 @@ def _by_version(capture: Capture) -> tuple[int, int, str]:
 
 def fresh_order() -> OrderState:
     """An order of which nothing is known."""
-    return OrderState([], {}, None, [], {}, None, "", ("", ""), 0, 0, [])
+    return OrderState([], {}, None, [], {}, None, "", ("", ""), 0, 0, 0, [])
 
 
 def timely_versions(order: OrderState, lateness: int) -> list[Capture]:
@@ -215,6 +217,14 @@ def order_row(
         version,
         0,
     )
+
+
+def deleted_order_row(store_id: str, order_id: str, born: int, version: int) -> OrderRow:
+    """The row that withdraws an order under the day `born`. Nothing need be known of its captures any more."""
+    nothing = (
+        store_id, order_id, born, "", "", "", 0, 0, "", *([0] * 5), *([[]] * 15), 0, *([[]] * 8), version, 1,
+    )  # fmt: skip
+    return msgspec.convert(nothing, OrderRow)
 
 
 _Earned = tuple[str, int, str, int, str, str, str, str]

@@ -79,7 +79,7 @@ class Table(NamedTuple):
 
     @property
     def order(self) -> tuple[str, ...]:
-        """The sort key. A row never leaves its day, so within it the key is what identifies the row."""
+        """The sort key: what identifies a row in ClickHouse. One that leaves its day is withdrawn there."""
         return (self.key[0], "born", *self.key[1:]) if self.by_day else self.key
 
     @property

@@ -50,7 +50,8 @@ class WireTable:
         self.columns: Final = tuple(column.name for column in table.columns)
         self.header: Final = _array_header(len(self.columns))
         self._table = table
-        self._key: Callable[[Any], Any] = attrgetter(*table.key)
+        # With the day, where rows lie by it: an order that moved is withdrawn under one and lives under another.
+        self._key: Callable[[Any], Any] = attrgetter(*table.order)
         self._decode = msgspec.msgpack.Decoder(_bounded(table)).decode
         self._encode = msgspec.msgpack.Encoder().encode
 

@@ -170,6 +170,18 @@ async def test_a_deleted_row_is_hidden_until_a_higher_version_brings_it_back(sto
     assert [row.person for row in stored.rows("sessions")] == ["c:ann", "c:bob"]
 
 
+async def test_a_row_withdrawn_under_one_day_lives_under_another_whichever_comes_last(stored: Stored) -> None:
+    there, withdrawn, here = (
+        session(version=1),
+        session(version=3, is_deleted=1),
+        session(version=2, born=JANUARY + 1),
+    )
+    await stored.put(there, withdrawn, here)
+    assert [(row.born, row.version) for row in stored.rows("sessions")] == [(JANUARY + 1, 2)]
+    await stored.put(here, there)
+    assert [(row.born, row.version) for row in stored.rows("sessions")] == [(JANUARY + 1, 2)]
+
+
 async def test_months_are_batches_of_their_own(stored: Stored) -> None:
     await stored.put(session("c:a"), session("c:b", born=FEBRUARY))
     assert [row.born for row in stored.rows("sessions")] == [JANUARY, FEBRUARY]

@@ -1,4 +1,4 @@
-"""Whose an event is that names only a device (H20 to H25), in any order and at any pace; orders of two persons (H51)."""
+"""Whose an event is that names only a device (H20 to H25), in any order and at any pace."""
 
 from collections import Counter
 from typing import Any
@@ -14,10 +14,10 @@ from tests.golden.cases import MINUTE, TEN, event
 from tests.oracle.identity import links_of, owner_at
 from tests.oracle.recompute import recompute
 from tests.oracle.verdicts import judge
-from tests.oracle.wire import Sent, partition_of, raw_records
+from tests.oracle.wire import Sent, raw_records
 from tests.processors.apart import driver_read_apart
 from tests.processors.test_convergence import assert_equal, rows_of
-from tests.worlds import World, compare, random_world, worlds
+from tests.worlds import World, random_world, worlds
 
 DAY = 86_400_000
 DEVICE = {"anonymous_id": "x"}
@@ -268,57 +268,6 @@ def test_what_a_device_saw_a_week_ago_earns_in_an_order_of_another_device_days_a
         partitions=1,
     )
     assert driver.rows()["orders"]["acme", "o1"].widget_id == ["W"]
-
-
-def test_an_order_of_two_persons_is_the_earliers_with_the_lines_of_the_highest_version() -> None:
-    lines = [{"product_id": "p2", "quantity": 2, "unit_price": 5}]
-    later = {"order_id": "o1", "order_version": 3, "currency": "EUR", "lines": lines, "total": 10}
-    driver = told(
-        event("order", "captured", TEN + 9 * MINUTE, **BOB, **later, session_id="b"),
-        event("order", "captured", TEN, **ANN, **BOUGHT, order_id="o1", session_id="a"),
-        event("order", "refunded", TEN + DAY, order_id="o1", refund_id="r", amount=4),
-        partitions=5,
-    )
-    order = driver.rows()["orders"]["acme", "o1"]
-    assert (order.person, order.session_key, order.total, order.adjustment_amount) == (
-        "c:ann",
-        "s:a",
-        1000,
-        [400],
-    )
-    assert set(driver.rows()["sessions"]) == {("acme", "c:ann", "s:a")}
-
-
-def test_who_stops_writing_an_order_is_outdone_by_who_goes_on() -> None:
-    """Bob's partition, whose clock is ahead, writes the order once more before it hears of ann's earlier capture."""
-    driver = PipelineDriver({"acme": Store()}, partitions=6)
-    here = {name: partition_of(f"acme|{name}".encode(), 6) for name in ("ann", "bob", "order:o1")}
-    assert len(set(here.values())) == 3
-
-    def take(*names: str) -> None:
-        for name in names:
-            driver.deliver(here[name])
-            driver.commit_one(here[name])
-
-    records = raw_records(
-        [
-            event("order", "captured", TEN + 9 * MINUTE, **BOB, **BOUGHT, order_id="o1"),
-            event("order", "captured", TEN, **ANN, **BOUGHT, order_id="o1"),
-            event("impression", "shown", TEN + MINUTE, **BOB, widget_id="W", products=P1),
-        ],
-        partitions=6,
-    )
-    driver.pipe(records[:1])
-    driver.pipe(records[1:2], commit=False)
-    # Ann says that she has it; the order's partition names both to both; they tell each other, and ann writes the row.
-    take("ann", "order:o1", "bob", "ann")
-    driver.now_ms += 1_000
-    driver.pipe(records[2:], commit=False)
-    driver.commit_one(here["bob"])
-    versions = {row.person: row.version for row in driver.written("orders")}
-    assert versions["c:bob"] > versions["c:ann"], "or there is nothing to outdo"
-    driver.commit()
-    assert not compare(driver.rows(), recompute(records, driver.stores).rows)
 
 
 def test_a_sending_to_a_device_is_the_customers() -> None:

@@ -38,6 +38,15 @@ def test_only_the_highest_version_of_a_key_is_inserted(versions: tuple[int, ...]
     assert origins == [at_offset(versions.index(3))]
 
 
+def test_a_row_that_is_withdrawn_under_one_day_and_lives_under_another_is_two() -> None:
+    held = buffer()
+    here, gone = session(version=2, born=JANUARY + 1), session(version=3, is_deleted=1)
+    held.add("sessions", encode(here), at_offset(1))
+    held.add("sessions", encode(gone), at_offset(2))
+    ((batch, _),) = held.take()
+    assert batch.rows == [encode(here), encode(gone)]
+
+
 def test_of_equal_versions_the_later_one_stays_as_in_the_table() -> None:
     held = buffer()
     held.add("sessions", encode(session(clicks=1)), at_offset(1))

@@ -12,7 +12,7 @@ from tests.sinks.making import JANUARY, encode, order, session
 def test_a_row_passes_as_the_bytes_it_came_in() -> None:
     wire = encode(session("c:ann", "s:1", version=7))
     checked = WIRE_TABLES["sessions"].check(wire)
-    assert checked == (("acme", "c:ann", "s:1"), JANUARY, 7, wire)
+    assert checked == (("acme", JANUARY, "c:ann", "s:1"), JANUARY, 7, wire)
     assert WIRE_TABLES["sessions"].body(wire) == wire[3:]  # over 15 columns: a three-byte frame
 
 
