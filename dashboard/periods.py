@@ -52,6 +52,8 @@ class Span:
     last: date
     start: int
     end: int
+    is_cut: bool = False
+    """It ends within its last day: dates alone do not tell what lies in it."""
 
     @property
     def days(self) -> tuple[date, ...]:
@@ -120,13 +122,14 @@ def _custom(first: date, last: date, today: date, as_of: int, clock: "Clock") ->
     previous = clock.span(first - days * _DAY, first - _DAY)
     if last == today:
         # Like with like: the last of the days before ends at the same clock time (E31, H101).
-        current = Span(first, last, current.start, as_of)
+        current = Span(first, last, current.start, as_of, is_cut=True)
         cut = clock.instant(previous.last, clock.time_of(as_of))
         previous = Span(
             previous.first,
             previous.last,
             previous.start,
             max(clock.start(previous.last), min(cut, previous.end)),
+            is_cut=True,
         )
     return Resolved(current, previous)
 

@@ -118,6 +118,8 @@ def _chance(salt: int, percent: int) -> str:
 def _sessions(sizes: Sizes) -> dict[str, str]:
     of = _of_session(sizes, "row")
     served, reached = _chance(20, 30), _chance(21, 10)
+    # How far the next session that `_orders` picks is: an order's session is rounded down, so this rounds up.
+    ordered = f"({sizes.sessions} - row * {sizes.orders} % {sizes.sessions}) % {sizes.sessions}"
     return {
         **_picked(of, "store_id", "person", "session_key", "born", "channel"),
         "device": "['mobile', 'desktop', 'tablet'][1 + cityHash64(row, 4) % 3]",
@@ -138,7 +140,7 @@ def _sessions(sizes: Sizes) -> dict[str, str]:
         "test_id": f"if({served}, ['t'], [])",
         "experience_first_at": f"if({served}, [{of['at']} + 1], [])",
         "experience_last_at": f"if({served}, [{of['at']} + 60], [])",
-        "orders": f"(row * {sizes.orders}) % {sizes.sessions} < {sizes.orders}",  # those that `_orders` picks
+        "orders": f"{ordered} < {sizes.orders}",
         "goals": reached,
         "goal_event_id": f"if({reached}, [concat('g', toString(row))], [])",
         "goal_id": f"if({reached}, [['newsletter', 'purchase'][1 + cityHash64(row, 23) % 2]], [])",

@@ -9,9 +9,9 @@ CREATE TABLE IF NOT EXISTS sessions (
     `channel` LowCardinality(String) COMMENT 'of the earliest member event',
     `device` LowCardinality(String) COMMENT 'of the earliest member event that has one',
     `country` LowCardinality(String),
-    `started_at` DateTime64(3, 'UTC'),
-    `ended_at` DateTime64(3, 'UTC') COMMENT 'the latest member event',
-    `closes_at` DateTime64(3, 'UTC') COMMENT 'last interaction, joined orders too, + the channel\'s time-out; closed after it',
+    `started_at` DateTime64(3, 'UTC') CODEC(T64),
+    `ended_at` DateTime64(3, 'UTC') COMMENT 'the latest member event' CODEC(T64),
+    `closes_at` DateTime64(3, 'UTC') COMMENT 'last interaction, joined orders too, + the channel\'s time-out; closed after it' CODEC(T64),
     `store_date` Date COMMENT 'of started_at, in the store\'s zone',
     `present` UInt8 COMMENT 'any sign of the shopper: counts in M1',
     `active` UInt8 COMMENT 'the shopper did something: counts in M32',
@@ -41,16 +41,15 @@ CREATE TABLE IF NOT EXISTS sessions (
     `goal_value` Array(Int64) COMMENT 'in minor units of goal_currency; 0 without a value',
     `goal_currency` Array(LowCardinality(String)) COMMENT 'as given, else the store\'s (H88)',
     `goal_exponent` Array(UInt8) COMMENT 'digits of goal_currency\'s minor unit',
-    `last_shown_at` DateTime64(3, 'UTC') COMMENT 'latest impression, 0 if none',
-    `matures_at` DateTime64(3, 'UTC') COMMENT 'last_shown_at + attribution window, 0 if none',
+    `last_shown_at` DateTime64(3, 'UTC') COMMENT 'latest impression, 0 if none' CODEC(T64),
+    `matures_at` DateTime64(3, 'UTC') COMMENT 'last_shown_at + attribution window, 0 if none' CODEC(T64),
     `viewed` UInt8 COMMENT 'an impression, then the details of the same product (M17)',
     `version` UInt64,
     `is_deleted` UInt8,
-    `person_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person)) COMMENT '128-bit hash of store and person, for distinct counts and joins',
-    `session_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person, session_key)) COMMENT '128-bit hash of store, person and session, for distinct counts and joins',
+    `person_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person)) COMMENT '128-bit hash of store and person, for distinct counts and joins' CODEC(NONE),
+    `session_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person, session_key)) COMMENT '128-bit hash of store, person and session, for distinct counts and joins' CODEC(NONE),
     `personalized` UInt8 MATERIALIZED notEmpty(experience_id) COMMENT '1: at least one experience was served (M2)',
-    `one_message` UInt8 MATERIALIZED messages_in = 1 AND activities + clicks + detail_views + adds + removes + empties + orders = 0 COMMENT '1: exactly one inbound message and nothing else the shopper did (H42)',
-    `earned_goal` UInt8 MATERIALIZED notEmpty(experience_id) AND arrayExists((named, reached) -> named != '' OR reached >= arrayMin(experience_first_at), goal_experience_id, goal_at) COMMENT '1: a goal conversion names an experience, or one was served at or before it (E39, H86)'
+    `flags` UInt16 MATERIALIZED 1 * present + 2 * active + 4 * (messages_in = 1 AND activities + clicks + detail_views + adds + removes + empties + orders = 0) + 8 * (supports > 0) + 16 * notEmpty(experience_id) + 32 * (notEmpty(experience_id) AND arrayExists((named, reached) -> named != '' OR reached >= arrayMin(experience_first_at), goal_experience_id, goal_at)) + 64 * (orders > 0) + 128 * (impressions > 0) + 256 * viewed COMMENT 'bits from the lowest: present, active, one_message, supported, personalized, earned_goal, ordered, exposed, viewed (M1, M32, H42, M41, M2, M12, M11, M16, M17)' CODEC(T64)
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
@@ -65,21 +64,21 @@ CREATE TABLE IF NOT EXISTS exposures (
     `widget_id` LowCardinality(String),
     `born` Date,
     `channel` LowCardinality(String) COMMENT 'of the session',
-    `started_at` DateTime64(3, 'UTC') COMMENT 'of the session',
+    `started_at` DateTime64(3, 'UTC') COMMENT 'of the session' CODEC(T64),
     `store_date` Date COMMENT 'of the session\'s start',
     `strategies` Array(LowCardinality(String)) COMMENT 'distinct, ascending',
     `placements` Array(LowCardinality(String)) COMMENT 'distinct, ascending',
     `impressions` UInt32,
-    `first_shown_at` DateTime64(3, 'UTC'),
-    `last_shown_at` DateTime64(3, 'UTC'),
+    `first_shown_at` DateTime64(3, 'UTC') CODEC(T64),
+    `last_shown_at` DateTime64(3, 'UTC') CODEC(T64),
     `shown_dates` Array(Date) COMMENT 'with shown_channels: distinct (store date, channel) of its impressions, ascending',
     `shown_channels` Array(LowCardinality(String)),
     `shown_at` Array(DateTime64(3, 'UTC')) COMMENT 'the earliest impression of each of these',
     `viewed` UInt8 COMMENT 'details of a product this widget had shown in the session (M17 by widget)',
     `version` UInt64,
     `is_deleted` UInt8,
-    `person_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person)) COMMENT '128-bit hash of store and person, for distinct counts and joins',
-    `session_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person, session_key)) COMMENT '128-bit hash of store, person and session, for distinct counts and joins'
+    `person_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person)) COMMENT '128-bit hash of store and person, for distinct counts and joins' CODEC(NONE),
+    `session_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person, session_key)) COMMENT '128-bit hash of store, person and session, for distinct counts and joins' CODEC(NONE)
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
@@ -94,7 +93,7 @@ CREATE TABLE IF NOT EXISTS orders (
     `person` String COMMENT 'of the earliest capture, like channel, session and captured_at (H50)',
     `channel` LowCardinality(String),
     `session_key` String COMMENT 'empty: no session',
-    `captured_at` DateTime64(3, 'UTC'),
+    `captured_at` DateTime64(3, 'UTC') CODEC(T64),
     `store_date` Date,
     `currency` LowCardinality(String),
     `exponent` UInt8 COMMENT 'digits of the currency\'s minor unit',
@@ -128,9 +127,9 @@ CREATE TABLE IF NOT EXISTS orders (
     `adjustment_lines` Array(Array(Int64)) COMMENT 'for each adjustment, what it took of each line\'s paid amount (H57)',
     `version` UInt64,
     `is_deleted` UInt8,
-    `person_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person)) COMMENT '128-bit hash of store and person, for distinct counts and joins',
+    `person_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person)) COMMENT '128-bit hash of store and person, for distinct counts and joins' CODEC(NONE),
     `is_customer` UInt8 MATERIALIZED startsWith(person, 'c:') COMMENT 'the person is an identified customer',
-    `session_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person, session_key)) COMMENT '128-bit hash of store, person and session, for distinct counts and joins',
+    `session_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person, session_key)) COMMENT '128-bit hash of store, person and session, for distinct counts and joins' CODEC(NONE),
     `exposed_hash` Array(UInt128) MATERIALIZED arrayMap(key -> reinterpretAsUInt128(sipHash128(store_id, person, key)), exposed_session) COMMENT '128-bit hash of store, person and session, for each of exposed_session',
     `gone_at` DateTime64(3, 'UTC') MATERIALIZED arrayMin(arrayFilter(at -> at > toDateTime64(0, 3, 'UTC'), [adjusted_at[indexOf(adjustment, 'cancel')], if(arraySum(paid) > 0, adjusted_at[arrayFirstIndex(taken -> taken >= arraySum(paid), arrayCumSum(arrayMap((kind, lines) -> if(kind = 'refund', arraySum(lines), 0), adjustment, adjustment_lines)))], toDateTime64(0, 3, 'UTC')), toDateTime64('2299-01-01 00:00:00', 3, 'UTC')])) COMMENT 'when it ceased to be a receipt: its cancel, or the refund that took the last of its lines (H113); 2299: it is one'
 )
@@ -145,24 +144,24 @@ CREATE TABLE IF NOT EXISTS journeys (
     `execution_id` String,
     `partition` UInt16,
     `born` Date,
-    `started_at` DateTime64(3, 'UTC') COMMENT 'the earliest `started`, like the five after it; 0 if none came here',
+    `started_at` DateTime64(3, 'UTC') COMMENT 'the earliest `started`, like the five after it; 0 if none came here' CODEC(T64),
     `start_event_id` String,
     `start_date` Date COMMENT 'of started_at, in the store\'s zone',
     `journey_id` String,
     `journey_version` String,
     `channel` LowCardinality(String),
-    `first_at` DateTime64(3, 'UTC') COMMENT 'the earliest event of any kind, like the three after it',
+    `first_at` DateTime64(3, 'UTC') COMMENT 'the earliest event of any kind, like the three after it' CODEC(T64),
     `first_event_id` String,
     `first_journey_id` String,
     `first_channel` LowCardinality(String),
-    `terminal_at` DateTime64(3, 'UTC') COMMENT 'the earliest terminal node, at the same ms `end` (H91); 0 if none came here',
+    `terminal_at` DateTime64(3, 'UTC') COMMENT 'the earliest terminal node, at the same ms `end` (H91); 0 if none came here' CODEC(T64),
     `terminal_kind` LowCardinality(String) COMMENT 'end, cancel or empty',
     `terminal_date` Date COMMENT 'of terminal_at, in the store\'s zone',
-    `goal_at` DateTime64(3, 'UTC') COMMENT 'the earliest goal, 0 if none came here',
-    `last_at` DateTime64(3, 'UTC') COMMENT 'the latest event',
+    `goal_at` DateTime64(3, 'UTC') COMMENT 'the earliest goal, 0 if none came here' CODEC(T64),
+    `last_at` DateTime64(3, 'UTC') COMMENT 'the latest event' CODEC(T64),
     `version` UInt64,
     `is_deleted` UInt8,
-    `execution_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, execution_id)) COMMENT '128-bit hash of store and execution, for distinct counts and joins'
+    `execution_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, execution_id)) COMMENT '128-bit hash of store and execution, for distinct counts and joins' CODEC(NONE)
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
@@ -176,7 +175,7 @@ CREATE TABLE IF NOT EXISTS notifications (
     `person` String COMMENT 'c:<customer_id> or a:<anonymous_id>',
     `event_id` String,
     `born` Date,
-    `sent_at` DateTime64(3, 'UTC'),
+    `sent_at` DateTime64(3, 'UTC') CODEC(T64),
     `store_date` Date COMMENT 'of sent_at, in the store\'s zone',
     `channel` LowCardinality(String),
     `notification_channel` LowCardinality(String),
@@ -184,9 +183,9 @@ CREATE TABLE IF NOT EXISTS notifications (
     `execution_id` String,
     `version` UInt64,
     `is_deleted` UInt8,
-    `person_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person)) COMMENT '128-bit hash of store and person, for distinct counts and joins',
+    `person_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person)) COMMENT '128-bit hash of store and person, for distinct counts and joins' CODEC(NONE),
     `is_customer` UInt8 MATERIALIZED startsWith(person, 'c:') COMMENT 'the person is an identified customer',
-    `communication_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, communication_id)) COMMENT '128-bit hash of store and communication, for distinct counts and joins'
+    `communication_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, communication_id)) COMMENT '128-bit hash of store and communication, for distinct counts and joins' CODEC(NONE)
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)

@@ -16,11 +16,19 @@ SELECT
 FROM
 (
     SELECT store_id, bucket AS store_date, channel, device, country, total_sessions_ FROM (
-        SELECT bucket, store_id, channel, device, country, countIf(present) AS total_sessions_
+        SELECT bucket, store_id, channel, device, country, sumIf(sessions, present) AS total_sessions_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, device, country, present
-        FROM sessions FINAL
-        WHERE 1 AND 1
+        SELECT bucket, store_id, channel, device, country,  bitTest(flags, 0) AS present, bitTest(flags, 1) AS active, bitTest(flags, 2) AS one_message, bitTest(flags, 3) AS supported, bitTest(flags, 4) AS personalized, bitTest(flags, 5) AS earned_goal, bitTest(flags, 6) AS ordered, bitTest(flags, 7) AS exposed, bitTest(flags, 8) AS viewed, closed, matured, mature_at, sessions
+        FROM (
+            SELECT bucket, store_id, channel, device, country,  flags, closed, matured, max(matures_at) AS mature_at, count() AS sessions
+            FROM (
+                SELECT store_date AS bucket, store_id, channel, device, country,  flags, (SELECT data_as_of FROM data_as_of) > closes_at AS closed, matures_at <= (SELECT data_as_of FROM data_as_of) AS matured, matures_at
+                    
+                FROM sessions FINAL
+                WHERE 1 AND 1
+            )
+            GROUP BY bucket, store_id, channel, device, country,  flags, closed, matured
+        )
         )
         GROUP BY bucket, store_id, channel, device, country
     )
@@ -53,11 +61,19 @@ SELECT
 FROM
 (
     SELECT store_id, bucket AS store_date, channel, personalized_sessions_, 0 AS personalization_conversions_, personalized_purchase_sessions_, personalized_goal_sessions_, 0 AS personalized_orders_ FROM (
-        SELECT bucket, store_id, channel, countIf(personalized) AS personalized_sessions_, countIf(personalized AND ordered) AS personalized_purchase_sessions_, countIf(earned_goal) AS personalized_goal_sessions_
+        SELECT bucket, store_id, channel, sumIf(sessions, personalized) AS personalized_sessions_, sumIf(sessions, personalized AND ordered) AS personalized_purchase_sessions_, sumIf(sessions, earned_goal) AS personalized_goal_sessions_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, personalized, earned_goal, orders > 0 AS ordered
-        FROM sessions FINAL
-        WHERE 1 AND 1
+        SELECT bucket, store_id, channel,  bitTest(flags, 0) AS present, bitTest(flags, 1) AS active, bitTest(flags, 2) AS one_message, bitTest(flags, 3) AS supported, bitTest(flags, 4) AS personalized, bitTest(flags, 5) AS earned_goal, bitTest(flags, 6) AS ordered, bitTest(flags, 7) AS exposed, bitTest(flags, 8) AS viewed, closed, matured, mature_at, sessions
+        FROM (
+            SELECT bucket, store_id, channel,  flags, closed, matured, max(matures_at) AS mature_at, count() AS sessions
+            FROM (
+                SELECT store_date AS bucket, store_id, channel,  flags, (SELECT data_as_of FROM data_as_of) > closes_at AS closed, matures_at <= (SELECT data_as_of FROM data_as_of) AS matured, matures_at
+                    
+                FROM sessions FINAL
+                WHERE 1 AND 1
+            )
+            GROUP BY bucket, store_id, channel,  flags, closed, matured
+        )
         )
         GROUP BY bucket, store_id, channel
     )
@@ -389,21 +405,41 @@ SELECT
 FROM
 (
     SELECT store_id, bucket AS store_date, channel, recommendation_sessions_, recommendation_viewed_sessions_, recommendation_converted_sessions_, recommendation_pending_sessions_, recommendation_mature_at_, recommendation_matured_sessions_, recommendation_matured_converted_sessions_, purchase_sessions_, purchase_sessions_with_recommended_, 0 AS recommendation_unique_customers_, 0 AS recommended_product_purchases_, 0 AS recommended_units_ FROM (
-        SELECT bucket, store_id, channel, countIf(exposed) AS recommendation_sessions_, countIf(exposed AND viewed) AS recommendation_viewed_sessions_, countIf(converted) AS recommendation_converted_sessions_, countIf(exposed AND NOT matured) AS recommendation_pending_sessions_, maxIf(mature_at, exposed) AS recommendation_mature_at_, countIf(exposed AND matured) AS recommendation_matured_sessions_, countIf(converted AND matured) AS recommendation_matured_converted_sessions_, countIf(ordered) AS purchase_sessions_, countIf(bought_recommended) AS purchase_sessions_with_recommended_
+        SELECT bucket, store_id, channel, sumIf(sessions, exposed) AS recommendation_sessions_, sumIf(sessions, exposed AND viewed) AS recommendation_viewed_sessions_, sumIf(sessions, converted) AS recommendation_converted_sessions_, sumIf(sessions, exposed AND NOT matured) AS recommendation_pending_sessions_, maxIf(mature_at, exposed) AS recommendation_mature_at_, sumIf(sessions, exposed AND matured) AS recommendation_matured_sessions_, sumIf(sessions, converted AND matured) AS recommendation_matured_converted_sessions_, sumIf(sessions, ordered) AS purchase_sessions_, sumIf(sessions, bought_recommended) AS purchase_sessions_with_recommended_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, orders > 0 AS ordered, orders > 0 AND session_hash IN (SELECT session_hash FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_key != '' AND has(credit, 'direct')) AS bought_recommended, impressions > 0 AS exposed, viewed, impressions > 0 AND session_hash IN (SELECT arrayJoin(exposed_hash) FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC')) AS converted, matures_at AS mature_at, matures_at <= (SELECT data_as_of FROM data_as_of) AS matured
-        FROM sessions FINAL
-        WHERE 1 AND 1
+        SELECT bucket, store_id, channel,  bitTest(flags, 0) AS present, bitTest(flags, 1) AS active, bitTest(flags, 2) AS one_message, bitTest(flags, 3) AS supported, bitTest(flags, 4) AS personalized, bitTest(flags, 5) AS earned_goal, bitTest(flags, 6) AS ordered, bitTest(flags, 7) AS exposed, bitTest(flags, 8) AS viewed, closed, matured, bitTest(credited, 0) AND exposed AS converted, bitTest(credited, 1) AND ordered AS bought_recommended, mature_at, sessions
+        FROM (
+            SELECT bucket, store_id, channel,  flags, closed, matured, credited, max(matures_at) AS mature_at, count() AS sessions
+            FROM (
+                SELECT store_date AS bucket, store_id, channel,  flags, (SELECT data_as_of FROM data_as_of) > closes_at AS closed, matures_at <= (SELECT data_as_of FROM data_as_of) AS matured, matures_at
+                    , session_hash
+                FROM sessions FINAL
+                WHERE 1 AND 1
+            ) AS seen LEFT ANY JOIN (
+            SELECT session_hash, groupBitOr(credit) AS credited
+            FROM
+            (
+                SELECT arrayJoin(exposed_hash) AS session_hash, 1 AS credit
+                FROM orders FINAL
+                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC')
+                UNION ALL
+                SELECT session_hash, 2
+                FROM orders FINAL
+                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_key != '' AND has(credit, 'direct')
+            )
+            GROUP BY session_hash
+        ) AS earned USING (session_hash)
+            GROUP BY bucket, store_id, channel,  flags, closed, matured, credited
+        )
         )
         GROUP BY bucket, store_id, channel
     )
     UNION ALL
     SELECT store_id, bucket AS store_date, channel, 0 AS recommendation_sessions_, 0 AS recommendation_viewed_sessions_, 0 AS recommendation_converted_sessions_, 0 AS recommendation_pending_sessions_, toDateTime64(0, 3, 'UTC') AS recommendation_mature_at_, 0 AS recommendation_matured_sessions_, 0 AS recommendation_matured_converted_sessions_, 0 AS purchase_sessions_, 0 AS purchase_sessions_with_recommended_, recommendation_unique_customers_, 0 AS recommended_product_purchases_, 0 AS recommended_units_ FROM (
-        SELECT bucket, store_id, channel, uniqExact(person_hash) AS recommendation_unique_customers_
+        SELECT bucket, store_id, channel, sum(persons) AS recommendation_unique_customers_
         FROM (
-        SELECT shown_date AS bucket, store_id, person_hash, shown_channel AS channel
-        FROM (SELECT *, person_hash FROM exposures FINAL WHERE 1) ARRAY JOIN shown_dates AS shown_date, shown_channels AS shown_channel, shown_at AS seen_at
-        WHERE 1 AND 1
+        SELECT store_id, channel,  bucket, 1 AS persons
+        FROM (SELECT DISTINCT store_id, channel,  shown_date AS bucket, person_hash FROM (SELECT store_id, person_hash, widget_id, shown_dates, shown_channels, shown_at FROM exposures FINAL WHERE 1) ARRAY JOIN shown_dates AS shown_date, shown_channels AS channel, shown_at AS seen_at WHERE 1 AND 1)
         )
         GROUP BY bucket, store_id, channel
     )
@@ -484,11 +520,10 @@ FROM
     )
     UNION ALL
     SELECT store_id, bucket AS store_date, channel, widget_id, 0 AS recommendation_sessions_, 0 AS recommendation_viewed_sessions_, 0 AS recommendation_converted_sessions_, 0 AS recommendation_pending_sessions_, toDateTime64(0, 3, 'UTC') AS recommendation_mature_at_, 0 AS recommendation_matured_sessions_, 0 AS recommendation_matured_converted_sessions_, recommendation_unique_customers_, 0 AS recommended_product_purchases_, 0 AS recommended_units_ FROM (
-        SELECT bucket, store_id, channel, widget_id, uniqExact(person_hash) AS recommendation_unique_customers_
+        SELECT bucket, store_id, channel, widget_id, sum(persons) AS recommendation_unique_customers_
         FROM (
-        SELECT shown_date AS bucket, store_id, person_hash, shown_channel AS channel, widget_id
-        FROM (SELECT *, person_hash FROM exposures FINAL WHERE 1) ARRAY JOIN shown_dates AS shown_date, shown_channels AS shown_channel, shown_at AS seen_at
-        WHERE 1 AND 1
+        SELECT store_id, channel, widget_id,  bucket, 1 AS persons
+        FROM (SELECT DISTINCT store_id, channel, widget_id,  shown_date AS bucket, person_hash FROM (SELECT store_id, person_hash, widget_id, shown_dates, shown_channels, shown_at FROM exposures FINAL WHERE 1) ARRAY JOIN shown_dates AS shown_date, shown_channels AS channel, shown_at AS seen_at WHERE 1 AND 1)
         )
         GROUP BY bucket, store_id, channel, widget_id
     )
@@ -981,11 +1016,19 @@ SELECT
 FROM
 (
     SELECT store_id, bucket AS store_date, channel, total_sessions_, channel_sessions_, closed_sessions_, open_sessions_, bounced_sessions_, 0 AS total_orders_, 0 AS total_users_, 0 AS total_new_users_, 0 AS total_returning_users_, live_support_sessions_, self_service_sessions_ FROM (
-        SELECT bucket, store_id, channel, countIf(present) AS total_sessions_, countIf(active) AS channel_sessions_, countIf(active AND closed) AS closed_sessions_, countIf(active AND NOT closed) AS open_sessions_, countIf(active AND closed AND one_message) AS bounced_sessions_, countIf(active AND supported) AS live_support_sessions_, countIf(active AND NOT supported) AS self_service_sessions_
+        SELECT bucket, store_id, channel, sumIf(sessions, present) AS total_sessions_, sumIf(sessions, active) AS channel_sessions_, sumIf(sessions, active AND closed) AS closed_sessions_, sumIf(sessions, active AND NOT closed) AS open_sessions_, sumIf(sessions, active AND closed AND one_message) AS bounced_sessions_, sumIf(sessions, active AND supported) AS live_support_sessions_, sumIf(sessions, active AND NOT supported) AS self_service_sessions_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, present, active, (SELECT data_as_of FROM data_as_of) > closes_at AS closed, one_message, supports > 0 AS supported
-        FROM sessions FINAL
-        WHERE 1 AND 1
+        SELECT bucket, store_id, channel,  bitTest(flags, 0) AS present, bitTest(flags, 1) AS active, bitTest(flags, 2) AS one_message, bitTest(flags, 3) AS supported, bitTest(flags, 4) AS personalized, bitTest(flags, 5) AS earned_goal, bitTest(flags, 6) AS ordered, bitTest(flags, 7) AS exposed, bitTest(flags, 8) AS viewed, closed, matured, mature_at, sessions
+        FROM (
+            SELECT bucket, store_id, channel,  flags, closed, matured, max(matures_at) AS mature_at, count() AS sessions
+            FROM (
+                SELECT store_date AS bucket, store_id, channel,  flags, (SELECT data_as_of FROM data_as_of) > closes_at AS closed, matures_at <= (SELECT data_as_of FROM data_as_of) AS matured, matures_at
+                    
+                FROM sessions FINAL
+                WHERE 1 AND 1
+            )
+            GROUP BY bucket, store_id, channel,  flags, closed, matured
+        )
         )
         GROUP BY bucket, store_id, channel
     )
@@ -1001,9 +1044,9 @@ FROM
     )
     UNION ALL
     SELECT store_id, bucket AS store_date, channel, 0 AS total_sessions_, 0 AS channel_sessions_, 0 AS closed_sessions_, 0 AS open_sessions_, 0 AS bounced_sessions_, 0 AS total_orders_, total_users_, total_new_users_, total_returning_users_, 0 AS live_support_sessions_, 0 AS self_service_sessions_ FROM (
-        SELECT bucket, store_id, channel, count() AS total_users_, countIf(first_bucket = bucket) AS total_new_users_, countIf(first_bucket != bucket) AS total_returning_users_
+        SELECT bucket, store_id, channel, sum(persons) AS total_users_, sumIf(persons, is_new) AS total_new_users_, sumIf(persons, NOT is_new) AS total_returning_users_
         FROM (
-        SELECT person_hash, store_id, channel,  arrayJoin(groupUniqArrayIf(at_bucket, counts)) AS bucket, argMin(at_bucket, started_at) AS first_bucket FROM (SELECT person_hash, store_id, channel,  started_at, store_date AS at_bucket, 1 AS counts FROM sessions FINAL WHERE 1 AND active) GROUP BY store_id, channel,  person_hash
+        SELECT store_id, channel,  arrayJoin(groupUniqArrayIf(at_bucket, counts)) AS bucket, argMin(at_bucket, started_at) = bucket AS is_new, 1 AS persons FROM (SELECT person_hash, store_id, channel,  started_at, store_date AS at_bucket, 1 AS counts FROM sessions FINAL WHERE 1 AND active) GROUP BY store_id, channel,  person_hash
         )
         GROUP BY bucket, store_id, channel
     )

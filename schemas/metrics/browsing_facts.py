@@ -3,6 +3,7 @@
 from typing import Final
 
 from schemas.metrics.model import Fact, Field
+from schemas.tables import SESSION_FLAGS
 
 STORE: Final = Field("store_id", "the tenant")
 _PERSON: Final = Field("person_hash", "the person, as resolved: 128 bits of store and id")
@@ -14,70 +15,110 @@ _OF_SESSION: Final = (STORE, _PERSON, _SESSION_HASH, _SESSION_CHANNEL)
 # personalised session: without experiences there is no least time.
 _EARNED: Final = "(named != '' OR reached >= arrayMin(experience_first_at))"
 
-# Sessions in which a product was seen that became a direct line of an order (M18, H77).
-_CONFIRMED: Final = (
-    "session_hash IN (SELECT arrayJoin(exposed_hash) FROM orders FINAL WHERE $scope AND captured_at < $cut)"
-)
-_BOUGHT_RECOMMENDED: Final = (
-    "orders > 0 AND session_hash IN (SELECT session_hash FROM orders FINAL"
-    " WHERE $scope AND captured_at < $cut AND session_key != '' AND has(credit, 'direct'))"
-)
+# By session: 1, a product seen in it became a direct line of an order (M18, H77); 2, an order of it has one (M21).
+_CREDITED: Final = """\
+(
+    SELECT session_hash, groupBitOr(credit) AS credited
+    FROM
+    (
+        SELECT arrayJoin(exposed_hash) AS session_hash, 1 AS credit
+        FROM orders FINAL
+        WHERE $scope AND captured_at < $cut
+        UNION ALL
+        SELECT session_hash, 2
+        FROM orders FINAL
+        WHERE $scope AND captured_at < $cut AND session_key != '' AND has(credit, 'direct')
+    )
+    GROUP BY session_hash
+)"""
+
+
+def _flag(name: str) -> str:
+    return f"bitTest(flags, {list(SESSION_FLAGS).index(name)})"
+
+
+def _sessions(credited: str) -> str:
+    """Sessions that are alike in all that counts, as one row: millions of sessions are of a few hundred kinds."""
+    joined = f" AS seen LEFT ANY JOIN {_CREDITED} AS earned USING (session_hash)" if credited else ""
+    kinds = ", ".join(f"{_flag(name)} AS {name}" for name in SESSION_FLAGS)
+    told = "bitTest(credited, 0) AND exposed AS converted, bitTest(credited, 1) AND ordered AS bought_recommended, "
+    return f"""\
+SELECT bucket, $keys {kinds}, closed, matured, {told if credited else ""}mature_at, sessions
+FROM (
+    SELECT bucket, $keys flags, closed, matured{credited}, max(matures_at) AS mature_at, count() AS sessions
+    FROM (
+        SELECT $bucket AS bucket, $keys flags, $as_of > closes_at AS closed, matures_at <= $as_of AS matured, matures_at
+            {", session_hash" if credited else ""}
+        FROM $rows
+        WHERE $where AND $counts$channel
+    ){joined}
+    GROUP BY bucket, $keys flags, closed, matured{credited}
+)"""
+
 
 SESSION: Final = Fact(
     name="session",
-    says="a session, by the day it started",
+    says="sessions that started on a day and are alike in all fields below: how many they are is `sessions`",
     rows="sessions FINAL",
     at="started_at",
     date="store_date",
+    inner=_sessions(""),
+    extra=("converted", "bought_recommended"),
+    inner_extra=_sessions(", credited"),
     fields=(
-        *_OF_SESSION,
+        STORE,
+        Field("sessions", "how many sessions these are"),
+        _SESSION_CHANNEL,
         Field("device", "of the session's earliest event that has one"),
         Field("country", "of the session's earliest event that has one"),
         Field("present", "1: any sign of the shopper (H35)"),
         Field("active", "1: the shopper did something (H35)"),
-        Field("closed", "1: over, judged by data_as_of (H37)", "$as_of > closes_at"),
+        Field("closed", "1: over, judged by data_as_of (H37)"),
         Field("one_message", "1: exactly one inbound message and no other interaction (H42)"),
-        Field("supported", "1: a human agent took part", "supports > 0"),
+        Field("supported", "1: a human agent took part"),
         Field("personalized", "1: at least one experience was served"),
         Field("earned_goal", "1: at least one goal conversion that an experience has earned"),
-        Field("ordered", "1: at least one captured order", "orders > 0"),
-        Field("bought_recommended", "1: an order of it has a direct line", _BOUGHT_RECOMMENDED),
-        Field("exposed", "1: at least one recommendation impression", "impressions > 0"),
+        Field("ordered", "1: at least one captured order"),
+        Field("bought_recommended", "1: an order of it has a direct line"),
+        Field("exposed", "1: at least one recommendation impression"),
         Field("viewed", "1: an impression, then the details of the same product"),
-        Field(
-            "converted", "1: a product seen in it became a direct line", f"impressions > 0 AND {_CONFIRMED}"
-        ),
-        Field("mature_at", "when `converted` is final: last impression + attribution window", "matures_at"),
-        Field("matured", "1: mature_at is not after data_as_of", "matures_at <= $as_of"),
+        Field("converted", "1: a product seen in it became a direct line"),
+        Field("mature_at", "when `converted` is final: last impression + attribution window"),
+        Field("matured", "1: mature_at is not after data_as_of"),
     ),
 )
 
 USER: Final = Fact(
     name="user",
-    says="a person with an active session, once for each period or day asked",
+    says="persons with an active session in a period or day, those who had none before apart",
     rows="sessions FINAL",
     where="$whole AND active$channel",
     at="started_at",
     date="store_date",
     # The bucket of the first-ever session is an ordinary bucket if that session lies in one (M36), else another value.
     inner=(
-        "SELECT person_hash, $keys arrayJoin(groupUniqArrayIf(at_bucket, counts)) AS bucket,"
-        " argMin(at_bucket, started_at) AS first_bucket FROM (SELECT person_hash, $keys started_at, $bucket AS at_bucket,"
-        " $counts AS counts FROM $rows WHERE $where) GROUP BY $keys person_hash"
+        "SELECT $keys arrayJoin(groupUniqArrayIf(at_bucket, counts)) AS bucket,"
+        " argMin(at_bucket, started_at) = bucket AS is_new, 1 AS persons FROM (SELECT person_hash, $keys started_at,"
+        " $bucket AS at_bucket, $counts AS counts FROM $rows WHERE $where) GROUP BY $keys person_hash"
     ),
-    # Numbers in place of arrays and pairs halve the time: the smallest instant carries its bucket in its last two bits.
-    inner_of_two=(
-        "SELECT $keys arrayJoin(if(seen = 3, [1, 2], [toUInt8(seen)])) AS bucket, bitAnd(first, 3) AS first_bucket"
-        " FROM (SELECT $keys min(4 * toUnixTimestamp64Milli(started_at) + $bucket) AS first,"
-        " groupBitOr($bucket) AS seen FROM $rows WHERE $where GROUP BY $keys person_hash) WHERE seen > 0"
-    ),
+    # One byte for each person, then few rows: arrays for each person would take most of the time.
+    inner_of_two="""\
+SELECT $keys bucket, if(bucket = 1, bitAnd(sides, 7), bitAnd(sides, 1)) = 0 AS is_new, persons
+FROM (
+    SELECT $keys sides, count() AS persons
+    FROM (SELECT $keys groupBitOr($side) AS sides FROM $rows WHERE $where GROUP BY $keys person_hash)
+    GROUP BY $keys sides
+)
+ARRAY JOIN [1, 2] AS bucket
+WHERE bitTest(sides, if(bucket = 1, 3, 1))""",
     fields=(
         STORE,
         Field(
             "channel", "of the session; with all channels together the first-ever session is over all (H39)"
         ),
         Field("bucket", "the period or day"),
-        Field("first_bucket", "the period or day of the person's first-ever active session"),
+        Field("persons", "how many persons these are"),
+        Field("is_new", "1: their first-ever active session lies in it"),
     ),
 )
 
@@ -238,19 +279,31 @@ EXPOSURE_STRATEGY: Final = Fact(
 
 REACH: Final = Fact(
     name="reach",
-    says="a person got recommendations of a widget, by day and channel of the impression",
+    says="persons who got recommendations of a widget in a period or day, by channel of the impression",
     rows=(
-        "(SELECT *, person_hash FROM exposures FINAL WHERE $scope)"
-        " ARRAY JOIN shown_dates AS shown_date, shown_channels AS shown_channel, shown_at AS seen_at"
+        "(SELECT store_id, person_hash, widget_id, shown_dates, shown_channels, shown_at FROM exposures FINAL"
+        " WHERE $scope) ARRAY JOIN shown_dates AS shown_date, shown_channels AS channel, shown_at AS seen_at"
     ),
     where="1",
     at="seen_at",
     date="shown_date",
+    inner="""\
+SELECT $keys bucket, 1 AS persons
+FROM (SELECT DISTINCT $keys $bucket AS bucket, person_hash FROM $rows WHERE $where AND $counts$channel)""",
+    inner_of_two="""\
+SELECT $keys bucket, persons
+FROM (
+    SELECT $keys sides, count() AS persons
+    FROM (SELECT $keys groupBitOr($side) AS sides FROM $rows WHERE $where AND $counts$channel GROUP BY $keys person_hash)
+    GROUP BY $keys sides
+)
+ARRAY JOIN [1, 2] AS bucket
+WHERE bitTest(sides, if(bucket = 1, 3, 1))""",
     fields=(
         STORE,
-        _PERSON,
-        Field("channel", "of the impression", "shown_channel"),
+        Field("channel", "of the impression"),
         Field("widget_id", "the recommendation widget"),
+        Field("persons", "how many persons these are"),
     ),
 )
 

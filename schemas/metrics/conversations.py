@@ -21,7 +21,7 @@ def _sessions(
         grain=Grain.ADDITIVE,
         origin=origin,
         fact="session",
-        sql=f"countIf({condition})",
+        sql=f"sumIf(sessions, {condition})",
         part=part,
     )
 
@@ -115,21 +115,21 @@ METRICS: Final = (
     _users(
         "M35",
         "total_users",
-        "count()",
+        "sum(persons)",
         "Distinct persons with a channel session; does not add up over days.",
         "E7, H35",
     ),
     _users(
         "M36",
         "total_new_users",
-        "countIf(first_bucket = bucket)",
+        "sumIf(persons, is_new)",
         "Users whose first-ever channel session (in the channel, or in any without a filter) lies in the period.",
         "E17, E18, H39",
     ),
     _users(
         "M37",
         "total_returning_users",
-        "countIf(first_bucket != bucket)",
+        "sumIf(persons, NOT is_new)",
         "Users whose first-ever channel session lies before the period.",
         "E18, H39",
     ),

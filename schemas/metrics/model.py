@@ -12,6 +12,7 @@ $scope   those born around the period         $recent  the first day born that m
 $as_of   data_as_of, by which a row is judged  $cut     rows at or after it are left out
 $bucket  the period or day a row belongs to    $counts  whether it belongs to one
 $at      the fact's instant                    $date    its store date
+$side    8, 4, 2, 1: in the current period, between the two, in the previous one, before it; 0: after both
 $channel the channel filter                    $keys    the asked dimensions, each followed by a comma
 $rows, $where  of the fact
 """
@@ -91,6 +92,10 @@ class Fact:
     """A SELECT in place of the usual one over `rows`; it yields `bucket`, the keys and all fields."""
     inner_of_two: str = ""
     """The same where buckets are 1 and 2, the current period and the previous one, if that can be had for less."""
+    extra: tuple[str, ...] = ()
+    """Fields that cost more: only who asks for one pays for it."""
+    inner_extra: str = ""
+    """The inner SELECT that has these fields, too."""
 
     @property
     def names(self) -> frozenset[str]:

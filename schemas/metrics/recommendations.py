@@ -137,7 +137,7 @@ def _sessions(
         grain=Grain.ADDITIVE,
         origin=origin,
         fact="session",
-        sql=sql or f"countIf({condition})",
+        sql=sql or f"sumIf(sessions, {condition})",
         cuts=cuts,
         part=part,
     )
@@ -291,7 +291,7 @@ REACHED: Final = (
         grain=Grain.DISTINCT,
         origin="H39",
         fact="reach",
-        sql="uniqExact(person_hash)",
+        sql="sum(persons)",
         dimensions=_WIDGET,
     ),
     Metric(

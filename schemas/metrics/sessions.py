@@ -15,7 +15,7 @@ METRICS: Final = (
         grain=Grain.ADDITIVE,
         origin="H34, H35, H40, E12",
         fact="session",
-        sql="countIf(present)",
+        sql="sumIf(sessions, present)",
         dimensions=("device", "country"),
     ),
 )

@@ -27,8 +27,8 @@ class Frame:
     channel: str = ""
     """The value that the channel must have; empty: all channels."""
     recent: str = ""
-    two: bool = False
-    """Buckets are the numbers 1 and 2, and 0 where a row does not count."""
+    side: str = ""
+    """Given where buckets are the numbers 1 and 2, and 0 where a row does not count: see `model`."""
     keys: tuple[str, ...] = ()
     """Fields that every row of the answer is told apart by, besides the bucket."""
 
@@ -55,9 +55,11 @@ def select(fact: Fact, aggregates: Mapping[str, str], frame: Frame) -> str:
     where = fact.where if fact.inner else f"{fact.where} AND $counts$channel"
     marks = frame.marks() | {"at": fact.at, "date": fact.date}
     marks["channel"] = f" AND {_field(fact, CHANNEL)} = {frame.channel}" if frame.channel else ""
-    marks |= {"bucket": _filled(frame.bucket, marks), "counts": _filled(frame.counts, marks)}
+    marks |= {name: _filled(getattr(frame, name), marks) for name in ("bucket", "counts", "side")}
     marks |= {"rows": _filled(fact.rows, marks), "where": _filled(where, marks)}
-    special = fact.inner_of_two if frame.two and fact.inner_of_two else fact.inner
+    special = fact.inner_of_two if frame.side and fact.inner_of_two else fact.inner
+    if used & set(fact.extra):
+        special = fact.inner_extra
     inner = _filled(special or _inner(fact, used, frame.keys), marks)
     keys = ", ".join((BUCKET, *frame.keys))
     columns = ", ".join((keys, *(f"{sql} AS {name}" for name, sql in aggregates.items())))

@@ -56,7 +56,7 @@ def test_the_literal_reading_has_a_day_more(period: Period, first: str, length: 
 def test_today_is_cut_and_so_is_the_day_before_it() -> None:
     found = resolve(Period.TODAY, as_of=WEDNESDAY, zone="Europe/Madrid")
     assert found.current == Span(
-        date(2024, 1, 24), date(2024, 1, 24), ms("2024-01-24T00:00", "Europe/Madrid"), WEDNESDAY
+        date(2024, 1, 24), date(2024, 1, 24), ms("2024-01-24T00:00", "Europe/Madrid"), WEDNESDAY, is_cut=True
     )
     assert found.previous is not None
     assert found.previous.end == ms("2024-01-23T15:30", "Europe/Madrid")
