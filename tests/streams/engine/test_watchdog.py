@@ -2,7 +2,7 @@
 
 import gc
 
-from streams.engine.collector import OLD, YOUNG, YOUNG_EVERY_SECONDS, Collector
+from streams.engine.collector import EVERY_SECONDS, MOST_NEW_OBJECTS, OLD, Collector
 from streams.engine.watchdog import Watchdog
 from tests.streams.engine.kit import Exits
 
@@ -41,19 +41,34 @@ def test_a_loop_that_does_not_turn_a_process_that_stood_still_and_a_stuck_engine
     assert dog.look() == "partition 3"
 
 
-def test_young_objects_are_collected_every_few_seconds_and_all_of_them_now_and_then() -> None:
+def test_garbage_is_collected_now_and_then_and_at_once_when_objects_pile_up() -> None:
     clock = Clock()
     told: list[int] = []
-    collector = Collector(lambda generation, seconds: told.append(generation), clock)
+    new = [0]
+    collector = Collector(lambda generation, seconds: told.append(generation), clock, lambda: new[0])
+    clock.now += EVERY_SECONDS / 2
     collector.between()
     assert told == []
-    clock.now += YOUNG_EVERY_SECONDS
+    clock.now += EVERY_SECONDS / 2
     collector.between()
     collector.between()
-    assert told == [YOUNG]
-    clock.now += 600.0
+    assert told == [OLD]
+    new[0] = MOST_NEW_OBJECTS
     collector.between()
-    assert told == [YOUNG, OLD]
+    assert told == [OLD, OLD]
+
+
+def test_the_count_of_new_objects_goes_on_while_automatic_collection_is_off() -> None:
+    collector = Collector(lambda generation, seconds: None)
+    collector.start()
+    try:
+        before = collector._new_objects()
+        held: list[list[int]] = [[] for _ in range(10_000)]
+        assert 9_000 < collector._new_objects() - before < 20_000
+        held.clear()
+        assert collector._new_objects() - before < 5_000
+    finally:
+        collector.stop()
 
 
 def test_automatic_collection_is_off_between_start_and_stop() -> None:
