@@ -80,7 +80,7 @@ def build_app(
         broker=[f"kafka://{host}" for host in str(options.kafka["bootstrap_servers"]).split(",")],
         datadir=str(data_dir or Path(".")),
         processing_guarantee="at_least_once",
-        broker_commit_interval=seconds(options.epoch_interval_ms),
+        broker_commit_interval=options.tick_seconds,
         broker_session_timeout=seconds(options.session_timeout_ms),
         broker_heartbeat_interval=seconds(options.heartbeat_ms),
         broker_rebalance_timeout=seconds(options.rebalance_timeout_ms),

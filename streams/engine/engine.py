@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from math import ceil
 from typing import Any, Protocol
 
 from aiokafka import TopicPartition
@@ -98,6 +99,7 @@ class Engine:
         self._in_flight: dict[int, asyncio.Task[None]] = {}
         self._held: dict[int, frozenset[str]] = {}
         self._gauges_at = 0.0
+        self._ticked_at = 0.0
 
     # --- what the consumer asks -------------------------------------------------------------------------------
 
@@ -154,14 +156,27 @@ class Engine:
     # --- epochs -----------------------------------------------------------------------------------------------
 
     async def tick(self) -> None:
-        """The commit timer: begin an epoch for each partition that has something and none in flight."""
-        for number, partition in list(self._live.items()):
-            if self._live.get(number) is partition and number not in self._in_flight and partition.is_due():
+        """The commit timer: begin epochs for partitions that are due and have none in flight, the longest waiting first.
+
+        No more of them than this turn's share of an interval: were all cut at once, each epoch would wait for the
+        making of all others, and the broker, the network and the sinks would get all transactions in one moment.
+        """
+        now, ticked_at = time.monotonic(), self._ticked_at
+        self._ticked_at = now
+        due = [
+            partition
+            for number, partition in self._live.items()
+            if number not in self._in_flight and partition.is_due()
+        ]
+        due.sort(key=lambda partition: partition.flushed_at)
+        interval = seconds(self.options.epoch_interval_ms)
+        share = ceil(len(self._live) * (now - ticked_at) / interval) if interval else len(due)
+        for partition in due[:share]:
+            if self._live.get(partition.number) is partition and partition.number not in self._in_flight:
                 self._begin_epoch(partition)
                 # Epochs in flight have a deadline: they must not wait until every other partition has made its own.
                 await asyncio.sleep(0)
         self.collector.between()
-        now = time.monotonic()
         if now - self._gauges_at >= GAUGES_SECONDS:
             self._gauges_at = now
             for number, partition in self._live.items():

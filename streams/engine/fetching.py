@@ -72,6 +72,7 @@ class ChunkThread(AIOKafkaConsumerThread):  # type: ignore[misc]
             max_poll_interval_ms=10 * options.restore_timeout_ms,
             max_partition_fetch_bytes=options.fetch_partition_bytes,
             fetch_max_bytes=options.fetch_max_bytes,
+            fetch_min_bytes=options.fetch_min_bytes,
             # Faust's 1,500 ms delays records of every partition that is not in the waiting fetch.
             fetch_max_wait_ms=options.fetch_max_wait_ms,
             session_timeout_ms=options.session_timeout_ms,

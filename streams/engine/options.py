@@ -28,6 +28,8 @@ class EngineOptions:
     """Keyword arguments of every aiokafka client: bootstrap_servers, security. Not shown: it may hold a password."""
 
     epoch_interval_ms: int = 500
+    epoch_ticks: int = 10
+    """How often within an interval the engine looks for partitions whose epoch is due."""
     epoch_max_bytes: int = 16 * 1_048_576
     epoch_max_records: int = 4_000
     """What an epoch has taken is applied at its end in one go: so many hold the event loop for a tenth of a second."""
@@ -39,6 +41,8 @@ class EngineOptions:
     rebalance_timeout_ms: int = 20_000
     chunk_max_records: int = 2_000
     fetch_max_wait_ms: int = 100
+    # A response to each record that comes would bring chunks of two or three, and a chunk costs as much as five.
+    fetch_min_bytes: int = 65_536
     fetch_partition_bytes: int = 1_048_576
     fetch_max_bytes: int = 16 * 1_048_576
     idle_after_ms: int = 5_000
@@ -50,6 +54,11 @@ class EngineOptions:
     """At most about so many expired keys are deleted in one epoch."""
     compression: str | None = None
     """Measured with rows of 236 bytes: none 1.0 us a record, zstd 1.8 (33 bytes), aiokafka's lz4 6.3 (48 bytes)."""
+
+    @property
+    def tick_seconds(self) -> float:
+        """Between two ticks of the engine's commit timer."""
+        return self.epoch_interval_ms / self.epoch_ticks / SECOND_MS
 
     @property
     def application(self) -> str:

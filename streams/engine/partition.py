@@ -53,7 +53,8 @@ class Partition:
         self._sizes: dict[str, int] = {}
         self._first_chunk_at: float | None = None
         self._idle: frozenset[str] = frozenset()
-        self._flushed_at = time.monotonic()
+        self.flushed_at = time.monotonic()
+        """When the last epoch was cut."""
         self.progress_at = time.monotonic()
         """When this partition last committed, or last had nothing to do."""
 
@@ -111,12 +112,16 @@ class Partition:
     def is_due(self) -> bool:
         """Is there anything to flush: records, a topic that became idle, or just a while without a flush?"""
         now = time.monotonic()
-        if self._first_chunk_at is not None and self._catches_up(now):
-            return now - self._first_chunk_at >= CATCH_UP_INTERVALS * seconds(self._options.epoch_interval_ms)
-        if self._first_chunk_at is not None or self.ends.idle(self._taken_ms) != self._idle:
-            return True
+        interval = seconds(self._options.epoch_interval_ms)
+        if self._first_chunk_at is not None:
+            if self._catches_up(now):
+                return now - self._first_chunk_at >= CATCH_UP_INTERVALS * interval
+            # From cut to cut: what comes after a while of nothing need not wait.
+            return now - self.flushed_at >= interval
+        if self.ends.idle(self._taken_ms) != self._idle:
+            return now - self.flushed_at >= interval
         # Time passes for the processor too, even when nothing comes.
-        return now - self._flushed_at >= seconds(self._options.idle_after_ms)
+        return now - self.flushed_at >= seconds(self._options.idle_after_ms)
 
     def _catches_up(self, now: float) -> bool:
         """Has a topic been away from its end for a while, with records known to wait in it?"""
@@ -128,7 +133,7 @@ class Partition:
         self.processor.observe(now_ms=now_ms, idle=idle)
         epoch = self.processor.flush()
         self._idle = idle
-        now = self._flushed_at = time.monotonic()
+        now = self.flushed_at = time.monotonic()
         first_chunk_at, self._first_chunk_at, self._records = self._first_chunk_at, None, 0
         if epoch is None:
             self.progress_at = now

@@ -31,7 +31,7 @@ def test_seeds_that_failed_once_do_not_fail_again(seed: int) -> None:
 
 
 def test_a_crash_before_or_after_any_of_every_seventh_steps_changes_nothing() -> None:
-    plan = make_plan(1, quiet=True, stories=2)
+    plan = make_plan(1, quiet=True, stories=4)
     steps = run(1, plan, CrashAt(0, after=False)).steps
     assert steps > 50
     for step in range(1, steps + 1, 7):
@@ -42,7 +42,7 @@ def test_a_crash_before_or_after_any_of_every_seventh_steps_changes_nothing() ->
 
 
 def test_the_same_seed_is_the_same_history() -> None:
-    rough = replace(make_plan(7), fault_rate=0.05, disturbances=2.0)
+    rough = replace(make_plan(7), fault_rate=0.1, disturbances=2.0)
     first, again = run(7, rough, tracing=True), run(7, rough, tracing=True)
     assert first.faults > 5
     assert first.trace == again.trace

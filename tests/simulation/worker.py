@@ -219,5 +219,5 @@ class Worker:
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(self._options.epoch_interval_ms / 1000)
+            await asyncio.sleep(self._options.tick_seconds)
             await self.engine.tick()

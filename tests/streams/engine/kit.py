@@ -165,6 +165,7 @@ def options(**changes: Any) -> EngineOptions:
         "partitions": 2,
         "instance": "0",
         "kafka": {"bootstrap_servers": "nowhere:1"},
+        "epoch_interval_ms": 0,  # whatever has come is due with the next tick
         **changes,
     }
     return EngineOptions(**values)

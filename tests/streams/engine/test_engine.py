@@ -296,17 +296,47 @@ async def test_the_next_chunk_of_a_thin_topic_is_cut_to_the_time_that_alignment_
 
 
 async def test_an_epoch_lasts_longer_while_a_backlog_is_known() -> None:
-    for interval_ms, due in ((60_000, False), (0, True)):
-        bench = Bench(epoch_interval_ms=interval_ms)
+    for intervals, due in ((2, False), (5, True)):
+        bench = Bench(epoch_interval_ms=60_000)
         await bench.ready(0)
         partition = bench.engine._live[0]
         await bench.engine.take(bench.chunk(0, 5))
+        assert not partition.is_due()
+        partition.flushed_at -= intervals * 60
+        partition._first_chunk_at = partition.flushed_at
         assert partition.is_due()  # nothing is known of a backlog
         now = time.monotonic()
         partition.note_end("cart", End(1_000, now), now)
         assert partition.is_due() is due
         partition.note_end("cart", End(5, now), now)
         assert partition.is_due()
+
+
+async def test_what_comes_after_an_interval_of_nothing_is_due_at_once() -> None:
+    bench = Bench(epoch_interval_ms=60_000)
+    await bench.ready(0)
+    partition = bench.engine._live[0]
+    partition.flushed_at -= 60
+    await bench.engine.take(bench.chunk(0))
+    await bench.engine.tick()
+    await until(lambda: bench.stores[0].meta is not None)
+    await bench.engine.take(bench.chunk(1))
+    assert not partition.is_due()
+
+
+async def test_partitions_that_are_due_together_are_spread_over_the_ticks_of_an_interval() -> None:
+    bench = Bench(epoch_interval_ms=60_000)
+    await bench.ready(0, 1)
+    for number in (0, 1):
+        bench.engine._live[number].flushed_at -= 100 + number
+        await bench.engine.take(bench.chunk(0, partition=number))
+    bench.engine._ticked_at = time.monotonic() - 6
+    await bench.engine.tick()
+    await until(lambda: bench.stores[1].meta is not None)  # the longest waiting
+    assert bench.stores[0].meta is None
+    bench.engine._ticked_at = time.monotonic() - 60
+    await bench.engine.tick()
+    await until(lambda: bench.stores[0].meta is not None)
 
 
 async def test_an_epoch_is_cut_when_it_has_taken_so_many_records() -> None:
