@@ -25,6 +25,8 @@ MAX_BATCH_ROWS: Final = 500_000
 INSERT_SETTINGS: Final = {
     # On by default in new servers; an acknowledged row would then only be in a buffer.
     "async_insert": 0,
+    # A batch has each key once already.
+    "optimize_on_insert": 0,
     "max_insert_block_size": 2 * MAX_BATCH_ROWS,
     # The parallel parser cuts the body into blocks of its own.
     "input_format_parallel_parsing": 0,
