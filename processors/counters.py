@@ -33,7 +33,7 @@ class Cells(Generic[Key]):
     """Lists of integers by key. `names`: what each position counts; stored by name, so that positions may change."""
 
     def __init__(
-        self, prefix: bytes, names: tuple[str, ...], state: StateReader, limit: int = 20_000
+        self, prefix: bytes, names: tuple[str, ...], state: StateReader, limit: int = 2_000
     ) -> None:
         self._prefix = prefix
         self._names = names

@@ -16,7 +16,8 @@ from msgspec import Struct
 
 from schemas.epoch import NEVER, StateReader, Stored
 
-DEVICES_IN_MEMORY: Final = 20_000
+# A kilobyte each, in every partition; a visit asks for its device once or twice.
+DEVICES_IN_MEMORY: Final = 1_000
 
 
 class Linked(Struct, array_like=True, gc=False):

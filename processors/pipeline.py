@@ -38,7 +38,7 @@ from schemas.reasons import Reason, Rejected
 from schemas.stores import Store, fingerprint
 from schemas.topics import DAY_MS, DEFINITION, FORWARDED, FUTURE_BOUND_MS, SOURCES
 
-HOMES_IN_MEMORY: Final = 20_000
+HOMES_IN_MEMORY: Final = 4_000  # of those who are about now
 
 
 def make_factory(

@@ -34,7 +34,7 @@ from schemas.events.journey import NotificationSent
 
 PEOPLE_BYTES_IN_MEMORY: Final = 1_250_000  # a generation of people, a partition, as stored
 ORDERS_IN_MEMORY: Final = 500
-EXECUTIONS_IN_MEMORY: Final = 2_000
+EXECUTIONS_IN_MEMORY: Final = 500
 
 
 class Shop:
