@@ -32,9 +32,7 @@ REASON_INDEX: Final = {reason: len(BUCKETS) + i for i, reason in enumerate(REASO
 class Cells(Generic[Key]):
     """Lists of integers by key. `names`: what each position counts; stored by name, so that positions may change."""
 
-    def __init__(
-        self, prefix: bytes, names: tuple[str, ...], state: StateReader, limit: int = 2_000
-    ) -> None:
+    def __init__(self, prefix: bytes, names: tuple[str, ...], state: StateReader, limit: int = 2_000) -> None:
         self._prefix = prefix
         self._names = names
         self._state = state
