@@ -82,6 +82,8 @@ class Browsing:
         placed = place(spans, at, person.tenant.store.timeout(channel))
         person.changed = True
         key = made_key(channel, placed.start)
+        if person.renamed:
+            person.renamed.pop(key, None)  # taken apart in this epoch, and there again
         for start in placed.void:
             self._move(person, made_key(channel, start), key)
         if placed.void:
@@ -100,7 +102,6 @@ class Browsing:
         elif old not in person.withdrawn:
             person.withdrawn[old] = (0, [])
         person.renamed[old] = new
-        person.renamed.pop(new, None)
         target = self._people.session(person, new)
         if target.is_empty:
             born, target.state = target.state.born, moved.state

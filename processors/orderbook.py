@@ -252,7 +252,9 @@ class OrderBook:
             for session, view in changed:
                 rank = _rank(person, session, view, loose)
                 if session.key == loose.key:
-                    again = again or rank is None or -rank[0] != loose.start
+                    # Made again in this epoch, it may stand under the old key without its orders.
+                    is_out = loose.order_id not in session.state.joined
+                    again = again or is_out or rank is None or -rank[0] != loose.start
                 elif rank is not None and (challenger is None or rank < challenger):
                     challenger = rank
             if again:

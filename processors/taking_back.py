@@ -80,6 +80,7 @@ class TakingBack:
         prefix = made_key(channel, 0)[:-1]
         for key, state in base.items():
             if key.startswith(prefix) and start <= state.start <= end:
+                person.renamed.pop(key, None)
                 session = self._people.session(person, key)
                 session.state = state
                 state.joined = {}

@@ -281,3 +281,48 @@ def test_a_sending_to_a_device_is_the_customers() -> None:
         ("m1", "c:ann"),
         ("m2", "c:ann"),
     ]
+
+
+# -- orders without a session, when sessions are made again -------------------------------------------------------------
+
+
+def together(*epochs: list[Sent]) -> PipelineDriver:
+    """A driver of one partition that has taken each of these lists in one epoch. Its rows are the oracle's."""
+    stores = {"acme": Store()}
+    driver = PipelineDriver(stores)
+    for events in epochs:
+        driver.pipe(raw_records(events))
+        driver.crash()
+    records = raw_records([event for events in epochs for event in events])
+    assert_equal(driver.rows(), recompute(records, stores).rows, World((), stores))
+    return driver
+
+
+def bought(at: int, who: dict[str, str], order_id: str = "o1") -> Sent:
+    return event("order", "captured", at, **who, **BOUGHT, order_id=order_id)
+
+
+def test_a_made_session_that_begins_again_where_it_began_keeps_the_order_that_fell_into_it() -> None:
+    """The device's event at its start goes to ann, and another of bob's own comes to the same instant."""
+    driver = together(
+        [stay(TEN), login(TEN + MINUTE, BOB), bought(TEN + 2 * MINUTE, BOB)],
+        [login(TEN - MINUTE, ANN), event("session", "activity", TEN, **BOB)],
+    )
+    session = driver.rows()["sessions"]["acme", "c:bob", f"g:web:{TEN}"]
+    assert (session.orders, session.closes_at) == (1, TEN + 32 * MINUTE)
+
+
+@pytest.mark.parametrize("is_old", [False, True])
+def test_an_order_that_joins_a_session_made_again_and_goes_in_the_same_epoch_leaves_nothing(
+    is_old: bool,
+) -> None:
+    """`is_old`: the session was there before bob's journal, and is put back as it was."""
+    own, more = (
+        [event("session", "activity", TEN, **BOB)],
+        [login(TEN + MINUTE, {**BOB, "channel": "app"}), stay(TEN + 3 * MINUTE)],
+    )
+    driver = together(
+        *([own, more] if is_old else [own + more]),
+        [login(TEN + 2 * MINUTE, ANN), bought(TEN + 4 * MINUTE, BOB), bought(TEN, CID)],
+    )
+    assert driver.rows()["sessions"]["acme", "c:bob", f"g:web:{TEN}"].orders == 0
