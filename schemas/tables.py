@@ -48,9 +48,21 @@ _PERSONALIZED: Final = Derived(
     "personalized", "UInt8", "notEmpty(experience_id)", "1: at least one experience was served (M2)"
 )
 _INTERACTIONS: Final = "activities + clicks + detail_views + adds + removes + empties + orders"
-_EARNED: Final = (
-    "notEmpty(experience_id) AND arrayExists((named, reached) -> named != '' OR reached >= arrayMin(experience_first_at),"
-    " goal_experience_id, goal_at)"
+# An array of tuples has its lengths once: nine arrays would be unpacked for every session, and few have a goal at all.
+_CONVERSION: Final = (
+    "Tuple(goal LowCardinality(String), at DateTime64(3, 'UTC'), date Date, value Int64, currency LowCardinality(String),"
+    " exponent UInt8, unpriced UInt8, experiences Array(LowCardinality(String)))"
+)
+_SERVED_BY: Final = "arrayFilter((id, first) -> first <= at, experience_id, experience_first_at)"
+_CONVERSIONS: Final = Derived(
+    "conversions",
+    f"Array({_CONVERSION})",
+    "arrayFilter(each -> notEmpty(each.8), arrayMap((named, goal, at, date, valued, value, currency, exponent) ->"
+    " (goal, at, date, value, currency, exponent, goal = 'purchase' AND NOT valued,"
+    f" if(named != '', [named], arrayDistinct({_SERVED_BY}))), goal_experience_id, goal_id, goal_at, goal_date,"
+    " goal_valued, goal_value, goal_currency, goal_exponent))",
+    "goal conversions that an experience has earned: the one they name, else those served at or before them (E39, H86);"
+    " unpriced: a purchase, worth what the closest order is (H87)",
 )
 
 SESSION_FLAGS: Final = {
@@ -59,7 +71,7 @@ SESSION_FLAGS: Final = {
     "one_message": f"(messages_in = 1 AND {_INTERACTIONS} = 0)",
     "supported": "(supports > 0)",
     "personalized": "notEmpty(experience_id)",
-    "earned_goal": f"({_EARNED})",
+    "earned_goal": "(notEmpty(experience_id) AND notEmpty(conversions))",
     "ordered": "(orders > 0)",
     "exposed": "(impressions > 0)",
     "viewed": "viewed",
@@ -138,7 +150,7 @@ TABLES: Final = {
             "sessions",
             rows.SessionRow,
             ("store_id", "person", "session_key"),
-            (_PERSON, _SESSION, _PERSONALIZED, _FLAGS),
+            (_PERSON, _SESSION, _PERSONALIZED, _CONVERSIONS, _FLAGS),
             by_day=True,
         ),
         Table(

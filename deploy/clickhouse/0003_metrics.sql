@@ -84,33 +84,40 @@ FROM
         SELECT reached_date AS bucket, store_id, channel
         FROM (
             SELECT
-                store_id, person_hash, session_hash, channel, event_id, goal, reached_at, reached_date,
-                if(named != '', [named], arrayDistinct(arrayFilter((id, first) -> first <= reached_at, experience_id,
-                    experience_first_at))) AS experiences,
-                goal = 'purchase' AND NOT valued AS bought,
-                multiIf(valued, amount, bought, total, 0) AS worth,
-                multiIf(valued, given_currency, bought, currency, '') AS worth_currency,
-                multiIf(valued, given_exponent, bought, exponent, 0) AS worth_exponent
+                store_id, session_hash, channel, goal, reached_at, reached_date, earners,
+                if(unpriced, total, amount) AS worth,
+                if(unpriced, currency, given_currency) AS worth_currency,
+                if(unpriced, exponent, given_exponent) AS worth_exponent
             FROM
             (
                 SELECT
-                    store_id, person_hash, session_hash, channel, experience_id, experience_first_at, event_id, goal,
-                    named, reached_at, reached_date, valued, amount, given_currency, given_exponent
-                FROM (SELECT *, person_hash, session_hash FROM sessions FINAL WHERE 1 AND goals > 0)
+                    store_id, session_hash, channel, number, goal, reached_at, reached_date, amount, given_currency,
+                    given_exponent, unpriced, earners, if(unpriced, session_hash, 0) AS basket_of
+                FROM
+                (
+                    SELECT
+                        store_id, session_hash, channel,
+                        conversions.goal AS all_goals, conversions.at AS all_at, conversions.date AS all_dates,
+                        conversions.value AS all_values, conversions.currency AS all_currencies,
+                        conversions.exponent AS all_exponents, conversions.unpriced AS all_unpriced,
+                        conversions.experiences AS all_earners
+                    FROM sessions FINAL
+                    WHERE 1 AND goals > 0
+                )
                 ARRAY JOIN
-                    goal_event_id AS event_id, goal_id AS goal, goal_experience_id AS named, goal_at AS reached_at,
-                    goal_date AS reached_date, goal_valued AS valued, goal_value AS amount, goal_currency AS given_currency,
-                    goal_exponent AS given_exponent
-                WHERE named != '' OR arrayExists(first -> first <= reached_at, experience_first_at)
+                    arrayEnumerate(all_dates) AS number, all_goals AS goal, all_at AS reached_at, all_dates AS reached_date,
+                    all_values AS amount, all_currencies AS given_currency, all_exponents AS given_exponent,
+                    all_unpriced AS unpriced, all_earners AS earners
+                WHERE 1
             ) AS session
             LEFT JOIN
             (
-                SELECT session_hash, captured_at, order_id, total, currency, exponent
+                SELECT session_hash AS basket_of, captured_at, order_id, total, currency, exponent
                 FROM orders FINAL
                 WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_key != ''
-            ) AS basket USING (session_hash)
+            ) AS basket USING (basket_of)
             ORDER BY abs(toUnixTimestamp64Milli(captured_at) - toUnixTimestamp64Milli(reached_at)), captured_at, order_id
-            LIMIT 1 BY session_hash, event_id
+            LIMIT 1 BY session_hash, number
         )
         WHERE 1 AND 1
         )
@@ -201,36 +208,43 @@ FROM
     SELECT store_id, bucket AS store_date, channel, goal_id, experience_id, personalization_conversions_ FROM (
         SELECT bucket, store_id, channel, goal_id, experience_id, count() AS personalization_conversions_
         FROM (
-        SELECT reached_date AS bucket, store_id, channel, goal AS goal_id, arrayJoin(experiences) AS experience_id
+        SELECT reached_date AS bucket, store_id, channel, goal AS goal_id, arrayJoin(earners) AS experience_id
         FROM (
             SELECT
-                store_id, person_hash, session_hash, channel, event_id, goal, reached_at, reached_date,
-                if(named != '', [named], arrayDistinct(arrayFilter((id, first) -> first <= reached_at, experience_id,
-                    experience_first_at))) AS experiences,
-                goal = 'purchase' AND NOT valued AS bought,
-                multiIf(valued, amount, bought, total, 0) AS worth,
-                multiIf(valued, given_currency, bought, currency, '') AS worth_currency,
-                multiIf(valued, given_exponent, bought, exponent, 0) AS worth_exponent
+                store_id, session_hash, channel, goal, reached_at, reached_date, earners,
+                if(unpriced, total, amount) AS worth,
+                if(unpriced, currency, given_currency) AS worth_currency,
+                if(unpriced, exponent, given_exponent) AS worth_exponent
             FROM
             (
                 SELECT
-                    store_id, person_hash, session_hash, channel, experience_id, experience_first_at, event_id, goal,
-                    named, reached_at, reached_date, valued, amount, given_currency, given_exponent
-                FROM (SELECT *, person_hash, session_hash FROM sessions FINAL WHERE 1 AND goals > 0)
+                    store_id, session_hash, channel, number, goal, reached_at, reached_date, amount, given_currency,
+                    given_exponent, unpriced, earners, if(unpriced, session_hash, 0) AS basket_of
+                FROM
+                (
+                    SELECT
+                        store_id, session_hash, channel,
+                        conversions.goal AS all_goals, conversions.at AS all_at, conversions.date AS all_dates,
+                        conversions.value AS all_values, conversions.currency AS all_currencies,
+                        conversions.exponent AS all_exponents, conversions.unpriced AS all_unpriced,
+                        conversions.experiences AS all_earners
+                    FROM sessions FINAL
+                    WHERE 1 AND goals > 0
+                )
                 ARRAY JOIN
-                    goal_event_id AS event_id, goal_id AS goal, goal_experience_id AS named, goal_at AS reached_at,
-                    goal_date AS reached_date, goal_valued AS valued, goal_value AS amount, goal_currency AS given_currency,
-                    goal_exponent AS given_exponent
-                WHERE named != '' OR arrayExists(first -> first <= reached_at, experience_first_at)
+                    arrayEnumerate(all_dates) AS number, all_goals AS goal, all_at AS reached_at, all_dates AS reached_date,
+                    all_values AS amount, all_currencies AS given_currency, all_exponents AS given_exponent,
+                    all_unpriced AS unpriced, all_earners AS earners
+                WHERE 1
             ) AS session
             LEFT JOIN
             (
-                SELECT session_hash, captured_at, order_id, total, currency, exponent
+                SELECT session_hash AS basket_of, captured_at, order_id, total, currency, exponent
                 FROM orders FINAL
                 WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_key != ''
-            ) AS basket USING (session_hash)
+            ) AS basket USING (basket_of)
             ORDER BY abs(toUnixTimestamp64Milli(captured_at) - toUnixTimestamp64Milli(reached_at)), captured_at, order_id
-            LIMIT 1 BY session_hash, event_id
+            LIMIT 1 BY session_hash, number
         )
         WHERE 1 AND 1
         )
@@ -282,33 +296,40 @@ FROM
         SELECT reached_date AS bucket, store_id, channel, worth AS value, worth_currency AS currency, worth_exponent AS exponent
         FROM (
             SELECT
-                store_id, person_hash, session_hash, channel, event_id, goal, reached_at, reached_date,
-                if(named != '', [named], arrayDistinct(arrayFilter((id, first) -> first <= reached_at, experience_id,
-                    experience_first_at))) AS experiences,
-                goal = 'purchase' AND NOT valued AS bought,
-                multiIf(valued, amount, bought, total, 0) AS worth,
-                multiIf(valued, given_currency, bought, currency, '') AS worth_currency,
-                multiIf(valued, given_exponent, bought, exponent, 0) AS worth_exponent
+                store_id, session_hash, channel, goal, reached_at, reached_date, earners,
+                if(unpriced, total, amount) AS worth,
+                if(unpriced, currency, given_currency) AS worth_currency,
+                if(unpriced, exponent, given_exponent) AS worth_exponent
             FROM
             (
                 SELECT
-                    store_id, person_hash, session_hash, channel, experience_id, experience_first_at, event_id, goal,
-                    named, reached_at, reached_date, valued, amount, given_currency, given_exponent
-                FROM (SELECT *, person_hash, session_hash FROM sessions FINAL WHERE 1 AND goals > 0)
+                    store_id, session_hash, channel, number, goal, reached_at, reached_date, amount, given_currency,
+                    given_exponent, unpriced, earners, if(unpriced, session_hash, 0) AS basket_of
+                FROM
+                (
+                    SELECT
+                        store_id, session_hash, channel,
+                        conversions.goal AS all_goals, conversions.at AS all_at, conversions.date AS all_dates,
+                        conversions.value AS all_values, conversions.currency AS all_currencies,
+                        conversions.exponent AS all_exponents, conversions.unpriced AS all_unpriced,
+                        conversions.experiences AS all_earners
+                    FROM sessions FINAL
+                    WHERE 1 AND goals > 0
+                )
                 ARRAY JOIN
-                    goal_event_id AS event_id, goal_id AS goal, goal_experience_id AS named, goal_at AS reached_at,
-                    goal_date AS reached_date, goal_valued AS valued, goal_value AS amount, goal_currency AS given_currency,
-                    goal_exponent AS given_exponent
-                WHERE named != '' OR arrayExists(first -> first <= reached_at, experience_first_at)
+                    arrayEnumerate(all_dates) AS number, all_goals AS goal, all_at AS reached_at, all_dates AS reached_date,
+                    all_values AS amount, all_currencies AS given_currency, all_exponents AS given_exponent,
+                    all_unpriced AS unpriced, all_earners AS earners
+                WHERE 1
             ) AS session
             LEFT JOIN
             (
-                SELECT session_hash, captured_at, order_id, total, currency, exponent
+                SELECT session_hash AS basket_of, captured_at, order_id, total, currency, exponent
                 FROM orders FINAL
                 WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_key != ''
-            ) AS basket USING (session_hash)
+            ) AS basket USING (basket_of)
             ORDER BY abs(toUnixTimestamp64Milli(captured_at) - toUnixTimestamp64Milli(reached_at)), captured_at, order_id
-            LIMIT 1 BY session_hash, event_id
+            LIMIT 1 BY session_hash, number
         )
         WHERE 1 AND 1
         )
@@ -815,13 +836,13 @@ FROM
     SELECT store_id, bucket AS store_date, channel, journeys_started_, journeys_completed_, journeys_canceled_, 0 AS journey_notifications_sent_, journeys_converted_, journeys_open_ FROM (
         SELECT bucket, store_id, channel, countIf(started) AS journeys_started_, countIf(completed) AS journeys_completed_, countIf(canceled) AS journeys_canceled_, countIf(started AND reached_goal) AS journeys_converted_, countIf(started AND open) AS journeys_open_
         FROM (
-        SELECT if(step = 1, start.1, stop_date) AS bucket, store_id, if(has_started, start.4, earliest.2) AS channel, step = 1 AS started, step = 2 AND stop % 2 = 0 AS completed, step = 2 AND stop % 2 = 1 AS canceled, has_goal AS reached_goal, NOT has_ended AS open
+        SELECT if(step = 1, first_date, stop_date) AS bucket, store_id, if(has_started, start.3, earliest.2) AS channel, step = 1 AS started, step = 2 AND stop % 2 = 0 AS completed, step = 2 AND stop % 2 = 1 AS canceled, has_goal AS reached_goal, NOT has_ended AS open
         FROM (
             SELECT
                 store_id, execution_hash,
                 minIf(started_at, started_at > 0) AS start_at,
-                argMinIf((start_date, journey_id, journey_version, channel), (started_at, start_event_id), started_at > 0)
-                    AS start,
+                minIf(start_date, started_at > 0) AS first_date,
+                argMinIf((journey_id, journey_version, channel), (started_at, start_event_id), started_at > 0) AS start,
                 argMin((first_journey_id, first_channel), (first_at, first_event_id)) AS earliest,
                 minIf(2 * toUnixTimestamp64Milli(terminal_at) + (terminal_kind = 'cancel'),
                     terminal_at > 0 AND terminal_at < toDateTime64('2100-01-01', 3, 'UTC')) AS stop,
@@ -889,13 +910,13 @@ FROM
     SELECT store_id, bucket AS store_date, channel, journey_id, journeys_started_, journeys_completed_, journeys_canceled_, 0 AS journey_notifications_sent_, journeys_converted_, journeys_open_ FROM (
         SELECT bucket, store_id, channel, journey_id, countIf(started) AS journeys_started_, countIf(completed) AS journeys_completed_, countIf(canceled) AS journeys_canceled_, countIf(started AND reached_goal) AS journeys_converted_, countIf(started AND open) AS journeys_open_
         FROM (
-        SELECT if(step = 1, start.1, stop_date) AS bucket, store_id, if(has_started, start.4, earliest.2) AS channel, if(has_started, start.2, earliest.1) AS journey_id, step = 1 AS started, step = 2 AND stop % 2 = 0 AS completed, step = 2 AND stop % 2 = 1 AS canceled, has_goal AS reached_goal, NOT has_ended AS open
+        SELECT if(step = 1, first_date, stop_date) AS bucket, store_id, if(has_started, start.3, earliest.2) AS channel, if(has_started, start.1, earliest.1) AS journey_id, step = 1 AS started, step = 2 AND stop % 2 = 0 AS completed, step = 2 AND stop % 2 = 1 AS canceled, has_goal AS reached_goal, NOT has_ended AS open
         FROM (
             SELECT
                 store_id, execution_hash,
                 minIf(started_at, started_at > 0) AS start_at,
-                argMinIf((start_date, journey_id, journey_version, channel), (started_at, start_event_id), started_at > 0)
-                    AS start,
+                minIf(start_date, started_at > 0) AS first_date,
+                argMinIf((journey_id, journey_version, channel), (started_at, start_event_id), started_at > 0) AS start,
                 argMin((first_journey_id, first_channel), (first_at, first_event_id)) AS earliest,
                 minIf(2 * toUnixTimestamp64Milli(terminal_at) + (terminal_kind = 'cancel'),
                     terminal_at > 0 AND terminal_at < toDateTime64('2100-01-01', 3, 'UTC')) AS stop,
@@ -1209,36 +1230,26 @@ FROM
             (
                 SELECT
                     store_id, arrayJoin([('active_experiences', experience), ('running_ab_tests', test)]) AS seen
-                FROM (SELECT * FROM sessions FINAL WHERE 1 AND born >= toDate((SELECT data_as_of FROM data_as_of) - INTERVAL 45 DAY) AND personalized)
+                FROM (SELECT * FROM sessions FINAL WHERE 1 AND born >= toDate((SELECT data_as_of FROM data_as_of) - INTERVAL 45 DAY) AND personalized AND store_id NOT IN (SELECT store_id FROM definitions FINAL WHERE 1 AND kind IN ('experience', 'ab_test') AND effective_at <= (SELECT data_as_of FROM data_as_of) GROUP BY store_id HAVING uniqExact(kind) = 2))
                 ARRAY JOIN experience_id AS experience, test_id AS test, experience_first_at AS first_seen, experience_last_at AS last_seen
                 WHERE (first_seen > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND first_seen < (SELECT data_as_of FROM data_as_of)) OR (last_seen > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND last_seen < (SELECT data_as_of FROM data_as_of))
                 UNION ALL
                 SELECT store_id, ('active_journeys', if(journey_id != '', journey_id, first_journey_id))
                 FROM journeys FINAL
-                WHERE 1 AND ((first_at > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND first_at < (SELECT data_as_of FROM data_as_of)) OR (last_at > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND last_at < (SELECT data_as_of FROM data_as_of)))
+                WHERE 1 AND ((first_at > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND first_at < (SELECT data_as_of FROM data_as_of)) OR (last_at > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND last_at < (SELECT data_as_of FROM data_as_of))) AND store_id NOT IN (SELECT store_id FROM definitions FINAL WHERE 1 AND kind IN ('journey') AND effective_at <= (SELECT data_as_of FROM data_as_of) GROUP BY store_id HAVING uniqExact(kind) = 1)
             )
             WHERE seen.2 != ''
             GROUP BY store_id, seen.1
             UNION ALL
-            SELECT store_id, 1, 'journey_executions_in_progress', countIf(has_started AND NOT has_ended)
-            FROM (
-            SELECT
-                store_id, execution_hash,
-                minIf(started_at, started_at > 0) AS start_at,
-                argMinIf((start_date, journey_id, journey_version, channel), (started_at, start_event_id), started_at > 0)
-                    AS start,
-                argMin((first_journey_id, first_channel), (first_at, first_event_id)) AS earliest,
-                minIf(2 * toUnixTimestamp64Milli(terminal_at) + (terminal_kind = 'cancel'),
-                    terminal_at > 0 AND terminal_at < (SELECT data_as_of FROM data_as_of)) AS stop,
-                minIf(terminal_date, terminal_at > 0 AND terminal_at < (SELECT data_as_of FROM data_as_of)) AS stop_date,
-                minIf(goal_at, goal_at > 0) AS reached_at,
-                start_at > 0 AND start_at < (SELECT data_as_of FROM data_as_of) AS has_started,
-                stop > 0 AS has_ended,
-                reached_at > 0 AND reached_at < (SELECT data_as_of FROM data_as_of) AS has_goal
-            FROM journeys FINAL
-            WHERE 1
-            GROUP BY store_id, execution_hash
-        )
+            SELECT store_id, 1, 'journey_executions_in_progress', count()
+            FROM
+            (
+                SELECT store_id
+                FROM journeys FINAL
+                WHERE 1
+                GROUP BY store_id, execution_hash
+                HAVING groupBitOr((started_at > 0 AND started_at < (SELECT data_as_of FROM data_as_of)) + 2 * (terminal_at > 0 AND terminal_at < (SELECT data_as_of FROM data_as_of))) = 1
+            )
             GROUP BY store_id
         )
         GROUP BY store_id, gauge

@@ -11,10 +11,6 @@ _SESSION_HASH: Final = Field("session_hash", "the session: 128 bits of store, pe
 _SESSION_CHANNEL: Final = Field("channel", "of the session's earliest event")
 _OF_SESSION: Final = (STORE, _PERSON, _SESSION_HASH, _SESSION_CHANNEL)
 
-# A goal that names an experience is that one's, another is of those served before it (E39, H86). `_EARNED` is asked of a
-# personalised session: without experiences there is no least time.
-_EARNED: Final = "(named != '' OR reached >= arrayMin(experience_first_at))"
-
 # By session: 1, a product seen in it became a direct line of an order (M18, H77); 2, an order of it has one (M21).
 _CREDITED: Final = """\
 (
@@ -142,36 +138,53 @@ EXPERIENCE: Final = Fact(
 _GOALS: Final = """\
 (
     SELECT
-        store_id, person_hash, session_hash, channel, event_id, goal, reached_at, reached_date,
-        if(named != '', [named], arrayDistinct(arrayFilter((id, first) -> first <= reached_at, experience_id,
-            experience_first_at))) AS experiences,
-        goal = 'purchase' AND NOT valued AS bought,
-        multiIf(valued, amount, bought, total, 0) AS worth,
-        multiIf(valued, given_currency, bought, currency, '') AS worth_currency,
-        multiIf(valued, given_exponent, bought, exponent, 0) AS worth_exponent
+        store_id, session_hash, channel, goal, reached_at, reached_date, earners,
+        if(unpriced, total, amount) AS worth,
+        if(unpriced, currency, given_currency) AS worth_currency,
+        if(unpriced, exponent, given_exponent) AS worth_exponent
     FROM
     (
         SELECT
-            store_id, person_hash, session_hash, channel, experience_id, experience_first_at, event_id, goal,
-            named, reached_at, reached_date, valued, amount, given_currency, given_exponent
-        FROM (SELECT *, person_hash, session_hash FROM sessions FINAL WHERE $scope AND goals > 0)
+            store_id, session_hash, channel, number, goal, reached_at, reached_date, amount, given_currency,
+            given_exponent, unpriced, earners, if(unpriced, session_hash, 0) AS basket_of
+        FROM
+        (
+            SELECT
+                store_id, session_hash, channel,
+                conversions.goal AS all_goals, conversions.at AS all_at, conversions.date AS all_dates,
+                conversions.value AS all_values, conversions.currency AS all_currencies,
+                conversions.exponent AS all_exponents, conversions.unpriced AS all_unpriced,
+                conversions.experiences AS all_earners
+            FROM sessions FINAL
+            WHERE $scope AND goals > 0
+        )
         ARRAY JOIN
-            goal_event_id AS event_id, goal_id AS goal, goal_experience_id AS named, goal_at AS reached_at,
-            goal_date AS reached_date, goal_valued AS valued, goal_value AS amount, goal_currency AS given_currency,
-            goal_exponent AS given_exponent
-        WHERE named != '' OR arrayExists(first -> first <= reached_at, experience_first_at)
+            arrayEnumerate(all_dates) AS number, all_goals AS goal, all_at AS reached_at, all_dates AS reached_date,
+            all_values AS amount, all_currencies AS given_currency, all_exponents AS given_exponent,
+            all_unpriced AS unpriced, all_earners AS earners
+        WHERE $counts
     ) AS session
     LEFT JOIN
     (
-        SELECT session_hash, captured_at, order_id, total, currency, exponent
+        SELECT session_hash AS basket_of, captured_at, order_id, total, currency, exponent
         FROM orders FINAL
         WHERE $scope AND captured_at < $cut AND session_key != ''
-    ) AS basket USING (session_hash)
+    ) AS basket USING (basket_of)
     ORDER BY abs(toUnixTimestamp64Milli(captured_at) - toUnixTimestamp64Milli(reached_at)), captured_at, order_id
-    LIMIT 1 BY session_hash, event_id
+    LIMIT 1 BY session_hash, number
 )"""
 
 _OF_GOAL: Final = (
+    STORE,
+    _SESSION_HASH,
+    _SESSION_CHANNEL,
+    Field("goal_id", "the goal", "goal"),
+    Field("value", "its value, or the total of the session's order closest in time (H87)", "worth"),
+    Field("currency", "of the value; empty without one", "worth_currency"),
+    Field("exponent", "digits of the minor unit", "worth_exponent"),
+)
+
+GOAL: Final = (
     *_OF_SESSION,
     Field("event_id", "the conversion"),
     Field("goal_id", "the goal", "goal"),
@@ -197,17 +210,14 @@ GOAL_EXPERIENCE: Final = Fact(
     where="1",
     at="reached_at",
     date="reached_date",
-    fields=(*_OF_GOAL, Field("experience_id", "an experience it is attributed to", "arrayJoin(experiences)")),
+    fields=(*_OF_GOAL, Field("experience_id", "an experience it is attributed to", "arrayJoin(earners)")),
 )
 
 SESSION_GOAL: Final = Fact(
     name="session_goal",
     says="a goal reached in a personalised session, by the day the session started",
-    rows=(
-        "(SELECT *, session_hash FROM sessions FINAL WHERE $scope AND goals > 0 AND personalized)"
-        " ARRAY JOIN goal_id AS goal, goal_experience_id AS named, goal_at AS reached"
-    ),
-    where=_EARNED,
+    rows="sessions FINAL ARRAY JOIN conversions.goal AS goal",
+    where="$scope AND goals > 0 AND personalized",
     at="started_at",
     date="store_date",
     key=("session_hash",),

@@ -3,14 +3,26 @@
 from typing import Final
 
 from schemas.metrics.model import Grain, Metric, Query, Section, Unit
-from schemas.metrics.order_facts import EXECUTIONS
 
 _SEEN: Final = "$store AND born >= $recent"
+
+
+def _undefined(*kinds: str) -> str:
+    """Whether the store lacks a definition of some kind. By the first column of the key: else no row is read at all."""
+    named = ", ".join(f"'{kind}'" for kind in kinds)
+    return (
+        f"store_id NOT IN (SELECT store_id FROM definitions FINAL WHERE $store AND kind IN ({named})"
+        f" AND effective_at <= $as_of GROUP BY store_id HAVING uniqExact(kind) = {len(kinds)})"
+    )
 
 
 def _recent(first: str, last: str) -> str:
     """Whether something was seen in the 24 hours before data_as_of (H94), as far as its first and last instant tell."""
     return " OR ".join(f"({at} > $as_of - INTERVAL 1 DAY AND {at} < $as_of)" for at in (first, last))
+
+
+def _before(at: str) -> str:
+    return f"({at} > 0 AND {at} < $cut)"
 
 
 _SERVED: Final = "experience_first_at AS first_seen, experience_last_at AS last_seen"
@@ -42,19 +54,26 @@ FROM
     (
         SELECT
             store_id, arrayJoin([('active_experiences', experience), ('running_ab_tests', test)]) AS seen
-        FROM (SELECT * FROM sessions FINAL WHERE {_SEEN} AND personalized)
+        FROM (SELECT * FROM sessions FINAL WHERE {_SEEN} AND personalized AND {_undefined("experience", "ab_test")})
         ARRAY JOIN experience_id AS experience, test_id AS test, {_SERVED}
         WHERE {_recent("first_seen", "last_seen")}
         UNION ALL
         SELECT store_id, ('active_journeys', if(journey_id != '', journey_id, first_journey_id))
         FROM journeys FINAL
-        WHERE $store AND ({_recent("first_at", "last_at")})
+        WHERE $store AND ({_recent("first_at", "last_at")}) AND {_undefined("journey")}
     )
     WHERE seen.2 != ''
     GROUP BY store_id, seen.1
     UNION ALL
-    SELECT store_id, 1, 'journey_executions_in_progress', countIf(has_started AND NOT has_ended)
-    FROM {EXECUTIONS}
+    SELECT store_id, 1, 'journey_executions_in_progress', count()
+    FROM
+    (
+        SELECT store_id
+        FROM journeys FINAL
+        WHERE $store
+        GROUP BY store_id, execution_hash
+        HAVING groupBitOr({_before("started_at")} + 2 * {_before("terminal_at")}) = 1
+    )
     GROUP BY store_id
 )
 GROUP BY store_id, gauge""",

@@ -163,13 +163,13 @@ ADJUSTED_LINE: Final = Fact(
 
 # An execution may take months, so all are read. Its events may come under different keys, so each Kafka partition has a
 # part of it. At the same ms `end` comes before `cancel` (H91): 0 before 1.
-EXECUTIONS: Final = """\
+_EXECUTIONS: Final = """\
 (
     SELECT
         store_id, execution_hash,
         minIf(started_at, started_at > 0) AS start_at,
-        argMinIf((start_date, journey_id, journey_version, channel), (started_at, start_event_id), started_at > 0)
-            AS start,
+        minIf(start_date, started_at > 0) AS first_date,
+        argMinIf((journey_id, journey_version, channel), (started_at, start_event_id), started_at > 0) AS start,
         argMin((first_journey_id, first_channel), (first_at, first_event_id)) AS earliest,
         minIf(2 * toUnixTimestamp64Milli(terminal_at) + (terminal_kind = 'cancel'),
             terminal_at > 0 AND terminal_at < $cut) AS stop,
@@ -188,20 +188,20 @@ _OF_EXECUTION: Final = (
     Field(
         "channel",
         "of `started`, else of the execution's earliest event (H39)",
-        "if(has_started, start.4, earliest.2)",
+        "if(has_started, start.3, earliest.2)",
     ),
-    Field("journey_id", "the journey", "if(has_started, start.2, earliest.1)"),
-    Field("journey_version", "its version as given by `started`", "if(has_started, start.3, '')"),
+    Field("journey_id", "the journey", "if(has_started, start.1, earliest.1)"),
+    Field("journey_version", "its version as given by `started`", "if(has_started, start.2, '')"),
 )
 _STEPS: Final = "[start_at, fromUnixTimestamp64Milli(intDiv(stop, 2), 'UTC')] AS step_at, [1, 2] AS step"
 
 JOURNEY: Final = Fact(
     name="journey",
     says="an execution of a journey: once as started and once as ended, each by its own day",
-    rows=f"{EXECUTIONS} ARRAY JOIN {_STEPS}",
+    rows=f"{_EXECUTIONS} ARRAY JOIN {_STEPS}",
     where="if(step = 1, has_started, has_ended)",
     at="step_at",
-    date="if(step = 1, start.1, stop_date)",
+    date="if(step = 1, first_date, stop_date)",
     fields=(
         *_OF_EXECUTION,
         Field("started", "1: this is its start", "step = 1"),
