@@ -24,6 +24,7 @@ from streams.engine.fatal import Exit, exit_now
 from streams.engine.fetching import seconds
 from streams.engine.hearing import OnReport, hear_reports
 from streams.engine.options import BrokenAssumption, EngineOptions
+from streams.engine.pace import Pace
 from streams.engine.partition import Partition
 from streams.engine.restore import Restored, restore
 from streams.engine.state import StateStore
@@ -100,6 +101,7 @@ class Engine:
         self._held: dict[int, frozenset[str]] = {}
         self._gauges_at = 0.0
         self._ticked_at = 0.0
+        self._pace = Pace(options)
 
     # --- what the consumer asks -------------------------------------------------------------------------------
 
@@ -201,6 +203,7 @@ class Engine:
             # Whether it is committed or not is unknown now. The next start reads the answer from the changelog.
             self.exit(f"partition {partition.number}: epoch {cut.pending.number} was not committed", error)
         del self._in_flight[partition.number]
+        self._pace.committed(elapsed(began))
         rows = {table: len(table_rows) for table, table_rows in cut.epoch.rows.items()}
         self.telemetry.on_epoch(
             partition.number, elapsed(cut.first_chunk_at), elapsed(began), rows, done.changelog_bytes
@@ -280,6 +283,7 @@ class Engine:
             producer=producers[number],
             begin=restored.begin,
             options=self.options,
+            pace=self._pace,
         )
         topics = self.options.topics
         offsets = {

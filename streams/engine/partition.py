@@ -15,6 +15,7 @@ from streams.engine.ends import End, TopicEnds, held_back
 from streams.engine.epochs import Cut
 from streams.engine.fetching import seconds
 from streams.engine.options import EngineOptions
+from streams.engine.pace import Pace
 from streams.engine.state import StateStore
 
 # A chunk may span so many times what alignment lets a topic be ahead: a smaller one costs more than it saves.
@@ -38,6 +39,7 @@ class Partition:
         producer: Any,
         begin: Mapping[str, int],
         options: EngineOptions,
+        pace: Pace | None = None,
     ) -> None:
         self.number = number
         self.topics = INPUTS
@@ -47,6 +49,7 @@ class Partition:
         self.positions = Positions(begin)
         self.ends = TopicEnds(INPUTS, idle_after=seconds(options.idle_after_ms))
         self._options = options
+        self._pace = pace or Pace(options)
         self._epoch_number = store.meta.number if store.meta else 0
         self._taken_ms = 0
         self._records = 0
@@ -75,7 +78,7 @@ class Partition:
 
     def chunk_size(self, topic: str) -> int:
         """How many records the next chunk of a topic (short) may have."""
-        return self._sizes.get(topic, FIRST_CHUNK_RECORDS)
+        return min(self._sizes.get(topic, FIRST_CHUNK_RECORDS), self._pace.chunk_records)
 
     def _size_next(self, chunk: Chunk, before: int | None) -> None:
         """Let the next chunk of the topic span about as much event time as alignment bears.
@@ -107,7 +110,7 @@ class Partition:
     def is_full(self) -> bool:
         """The next epoch has reached a size bound."""
         options = self._options
-        return self._records >= options.epoch_max_records or self.processor.pending >= options.epoch_max_bytes
+        return self._records >= self._pace.epoch_records or self.processor.pending >= options.epoch_max_bytes
 
     def is_due(self) -> bool:
         """Is there anything to flush: records, a topic that became idle, or just a while without a flush?"""
