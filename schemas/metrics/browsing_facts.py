@@ -184,15 +184,6 @@ _OF_GOAL: Final = (
     Field("exponent", "digits of the minor unit", "worth_exponent"),
 )
 
-GOAL: Final = (
-    *_OF_SESSION,
-    Field("event_id", "the conversion"),
-    Field("goal_id", "the goal", "goal"),
-    Field("value", "its value, or the total of the session's order closest in time (H87)", "worth"),
-    Field("currency", "of the value; empty without one", "worth_currency"),
-    Field("exponent", "digits of the minor unit", "worth_exponent"),
-)
-
 GOAL: Final = Fact(
     name="goal",
     says="a goal conversion of a session, by its own day",
