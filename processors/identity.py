@@ -82,7 +82,7 @@ class Identity:
                 continue
             changed = True
             if known is None:
-                person.linked[device] = Linked(at, [at], False)
+                person.linked[device] = Linked(at, [at], False, [])
             else:
                 known.first = min(known.first, at)
                 if not known.is_shared:
@@ -98,8 +98,9 @@ class Identity:
         linked = person.linked.get(news.device)
         if linked is None or linked.is_shared:
             return  # what we remembered has expired, and with it everything that could matter; or it was told before
-        self._notice(person, news.device, linked.recent, bound)
-        linked.recent, linked.is_shared = [], True
+        self._notice(person, news.device, self._people.links_of(person, linked), bound)
+        # Runs that were put aside expire by themselves.
+        linked.recent, linked.aside, linked.is_shared = [], [], True
         person.changed = True
         self._people.dirty[person.key] = person
 

@@ -26,6 +26,9 @@ class Linked(Struct, array_like=True, gc=False):
     first: int
     recent: list[int]
     is_shared: bool  # every link has been told, and will be
+    aside: list[
+        tuple[int, int]
+    ]  # runs of links before those in `recent`: number and highest time; see `remembered`
 
 
 class DeviceState(Struct, array_like=True):

@@ -1,17 +1,18 @@
 """The people of one partition: their state in memory while they are busy, in the store when they are not.
 
 State keys: `P` person -> touches that are not sealed, spans; `Q` person -> where sealed segments are, orders, open
-questions; `T` person, number -> a sealed segment; `S` person, session -> a session; `B` person, session -> the session
-as it was when the person's journal began. A person is `store|c:customer` or `store|a:device`, with its length before it,
-so that no id can run into the next part of a key.
+questions; `T` person, number -> a sealed segment; `R` person, number -> links of devices (`remembered.py`); `S` person,
+session -> a session; `B` person, session -> the session as it was when the person's journal began. A person is
+`store|c:customer` or `store|a:device`, with its length before it, so that no id can run into the next part of a key.
 """
 
 from typing import Final
 
 import msgspec
 
-from processors.links import person_key_bytes
+from processors.links import Linked, person_key_bytes
 from processors.person import Person, PersonPast, PersonState, Tenant, fresh_person
+from processors.remembered import all_times, forget, put_aside
 from processors.segments import Segment
 from processors.sessions import Session, SessionState, fresh_session
 from processors.touches import History
@@ -171,15 +172,21 @@ class People:
             into[_base_key(person.key, name)] = Stored(end // DAY_MS + days, value)
         person.base = None
 
-    def _forget_links(self, person: Person) -> None:
+    def links_of(self, person: Person, linked: Linked) -> list[int]:
+        """All links to a device of the person's that are remembered, in order of arrival (ms)."""
+        return all_times(self._state, person.key, linked, self.floor - person.tenant.lateness)
+
+    def _forget_links(self, person: Person, into: dict[bytes, Stored | None]) -> None:
         """Drop links between which no other customer's can come any more; end the journal when nothing can move."""
         settled = self.floor - person.tenant.lateness
         for linked in person.linked.values():
-            if linked.recent and linked.recent[0] < settled:
-                linked.recent = [at for at in linked.recent if at >= settled]
+            forget(person.key, linked, settled, into)
+        put_aside(person.key, person.linked, person.tenant.lateness, into)
         if len(person.linked) > DEVICES_A_CUSTOMER:
             # An account of everybody's. One that is let go of is told as new with its next link.
-            idle = [device for device, linked in person.linked.items() if not linked.recent]
+            idle = [
+                device for device, linked in person.linked.items() if not linked.recent and not linked.aside
+            ]
             for device in idle[: len(person.linked) - DEVICES_A_CUSTOMER]:
                 del person.linked[device]
         if person.since and person.assigned < self.floor - person.tenant.journal:
@@ -221,7 +228,7 @@ class People:
         if person.base is not None:
             self._write_base(person, person.base, into)
         if person.changed or past_changed:
-            self._forget_links(person)
+            self._forget_links(person, into)
             if person.orders:
                 last = max(last, person.orders[-1][0])
             if person.loose:

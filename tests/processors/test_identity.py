@@ -1,13 +1,14 @@
 """Whose an event is that names only a device (H20 to H25), in any order and at any pace."""
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processors import identity, shop, touches
+from processors import identity, remembered, shop, touches
 from schemas.stores import Store
 from tests.driver import PipelineDriver
 from tests.golden.cases import MINUTE, TEN, event
@@ -24,6 +25,14 @@ DEVICE = {"anonymous_id": "x"}
 ANN, BOB, CID = {"customer_id": "ann"}, {"customer_id": "bob"}, {"customer_id": "cid"}
 P1 = [{"product_id": "p1"}]
 BOUGHT = {"currency": "EUR", "lines": [{"product_id": "p1", "quantity": 1, "unit_price": 1}], "total": 1}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def links_are_put_aside() -> Iterator[None]:
+    """Worlds are too small for runs of 64 links."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(remembered, "RUN", 2)
+        yield
 
 
 # -- worlds -------------------------------------------------------------------------------------------------------------
