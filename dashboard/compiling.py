@@ -11,6 +11,7 @@ from schemas.metrics import FACTS, METRICS
 from schemas.metrics.grains import needed
 from schemas.metrics.model import CURRENCY, Metric, Unit
 from schemas.metrics.sql import Frame, cut_of, select
+from schemas.stores import Store
 
 # Days are born in UTC, dates are the store's, and part of a day counts.
 _ZONES: Final = timedelta(days=2)
@@ -110,7 +111,7 @@ def parameters(known: Freshness, resolved: Resolved, as_of: int, channel: str | 
     bound: dict[str, Any] = {
         "store": known.store,
         "as_of": as_of,
-        "born_from": born_by(known, first),
+        "born_from": born_by(known.settings, first),
         "born_to": last + timedelta(milliseconds=2 * known.settings.retention_ms) + _ZONES,
     }
     if channel is not None:
@@ -120,13 +121,12 @@ def parameters(known: Freshness, resolved: Resolved, as_of: int, channel: str | 
     return bound
 
 
-def born_by(known: Freshness, day: date) -> date:
+def born_by(settings: Store, day: date) -> date:
     """The first day under which rows may stand whose dates are `day` or later.
 
     A row stands under the day it was born. Its dates may lie later by as long as a session is remembered, and earlier by
     what came late; what confirms a session comes up to a window after it.
     """
-    settings = known.settings
     return day - timedelta(milliseconds=settings.retention_ms + settings.allowed_lateness_ms) - _ZONES
 
 

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any, Final
 
 from dashboard.asking import Ask, Freshness, Value
+from dashboard.compiling import born_by
 from dashboard.periods import Clock, Resolved
 from schemas.currencies import EXPONENTS
 from schemas.metrics.customer_sql import (
@@ -180,7 +181,8 @@ async def _assisted(client: Any, ask: CustomerAsk) -> list[Value]:
         return []
     segment = ask.touch or (CHANNEL if ask.by_channel else "")
     window = ask.store.attribution_window_ms
-    query = assisted_query(ask.store_id, months, window, channel=ask.channel, segment=segment)
+    born = born_by(ask.store, months[0].month or months[0].base_from)
+    query = assisted_query(ask.store_id, months, window, born_from=born, channel=ask.channel, segment=segment)
     rows = await _rows(client, query)
     metrics = [name for name in ASSISTED if not (ask.touch and name.startswith("regular"))]
     if ask.touch:

@@ -201,15 +201,19 @@ def _thresholds(fixed: FixedScores) -> dict[str, object]:
 
 TOUCH_DIMENSIONS: Final = ("notification_channel", "journey_id")
 
-# A communication that was sent again is dated by its first sending (H90), and is one message: its sendings lie close to
-# each other, so nothing older than this before the window is looked at.
-RESENT_DAYS: Final = 62
-
 
 def assisted_query(
-    store: str, months: Sequence[Slot], window_ms: int, *, channel: str | None = None, segment: str = ""
+    store: str,
+    months: Sequence[Slot],
+    window_ms: int,
+    *,
+    born_from: date,
+    channel: str | None = None,
+    segment: str = "",
 ) -> Query:
     """M49 and M50: receipts of each month, with and without a communication at most `window_ms` before (H121).
+
+    `born_from`: the first day under which an order of these months may stand.
 
     One row a month, currency and segment: `slot` (index in `months`), `currency`, `segment`, `assisted_receipts`,
     `regular_receipts`, `assisted_amount`, `regular_amount` (minor units). `segment`: '', `channel`, or one of
@@ -218,14 +222,16 @@ def assisted_query(
     if segment not in ("", CHANNEL, *TOUCH_DIMENSIONS):
         raise ValueError(f"segment {segment!r}: known are {CHANNEL}, {', '.join(TOUCH_DIMENSIONS)}")
     first_day = months[0].month or months[0].base_from
+    # A day to spare for the zone's offset: what matters is that nothing in a window is missed.
+    sent_from = (first_day - _EPOCH).days * _DAY_MS - _DAY_MS - window_ms
     params: dict[str, object] = {
         "store": store,
         "channel": channel or "",
         "window": window_ms,
         "first_day": first_day,
-        "sent_born": first_day - timedelta(days=RESENT_DAYS),
-        # A day to spare for the zone's offset: what matters is that nothing in a window is missed.
-        "sent_from": (first_day - _EPOCH).days * _DAY_MS - _DAY_MS - window_ms,
+        "born_from": born_from,
+        "sent_born": _EPOCH + timedelta(milliseconds=sent_from),
+        "sent_from": sent_from,
         "until": months[-1].as_of,
     }
     # Months follow each other, so the latest that began by an order's date is the order's.
@@ -246,7 +252,12 @@ def assisted_query(
         f"{_net('seen_at')} AS net",
         "gone_at",
     )
-    where = ("store_date >= {first_day:Date}", "captured_at < seen_at", "gone_at >= seen_at")
+    where = (
+        "born >= {born_from:Date}",
+        "store_date >= {first_day:Date}",
+        "captured_at < seen_at",
+        "gone_at >= seen_at",
+    )
     touched = segment in TOUCH_DIMENSIONS
     # The whole touch is carried along only where its dimension is asked for.
     touch = f"({_SENT_MS}, communication_id, {segment})" if touched else _SENT_MS
@@ -272,11 +283,14 @@ def assisted_query(
 
 
 _SENT_MS: Final = "toUnixTimestamp64Milli(sent_at)"
-_OURS: Final = "store_id = {store:String} AND born >= {sent_born:Date}"
-# Nearly all communications are sent once, so only the others are worth grouping. Read without FINAL: a row that is there
-# twice puts its communication among the others, which costs a little time and changes nothing.
+_OURS: Final = "store_id = {store:String}"
+_NEW: Final = f"{_OURS} AND born >= {{sent_born:Date}}"
+# A communication is dated by its first sending, however long ago that was (H90). Nearly all are sent once, so only the
+# others are worth grouping. Read without FINAL: a row that is there twice puts its communication among the others,
+# which costs a little time and changes nothing.
 _AGAIN: Final = (
     f"communication_hash IN (SELECT communication_hash FROM notifications WHERE {_OURS}"
+    f" AND communication_hash IN (SELECT communication_hash FROM notifications WHERE {_NEW})"
     " GROUP BY communication_hash HAVING count() > 1)"
 )
 _SENT_COLUMNS: Final = "person_hash, sent_at, communication_id, notification_channel, journey_id"
@@ -284,7 +298,7 @@ _IN_TIME: Final = f"is_customer AND sent_at >= {instant('sent_from')} AND sent_a
 _ONE_PART: Final = "SETTINGS do_not_merge_across_partitions_select_final = 1"
 _FIRST: Final = ("person_hash", "sent_at", "notification_channel", "journey_id", "is_customer")
 _SENT: Final = f"""\
-SELECT {_SENT_COLUMNS} FROM notifications FINAL WHERE {_OURS} AND {_IN_TIME} AND NOT {_AGAIN} {_ONE_PART}
+SELECT {_SENT_COLUMNS} FROM notifications FINAL WHERE {_NEW} AND {_IN_TIME} AND NOT {_AGAIN} {_ONE_PART}
 UNION ALL
 SELECT {_SENT_COLUMNS}
 FROM (

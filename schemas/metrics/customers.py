@@ -19,7 +19,7 @@ CUSTOMER_BASE: Final = Query(
 )
 ASSISTED_SALES: Final = Query(
     name="assisted_sales",
-    says="The receipts of each month beside the communications sent to their customers in the window before",
+    says="The receipts of each month beside the communications first sent to their customers in the window before",
     sql="see schemas/metrics/customer_sql.py: assisted_query",
 )
 QUERIES: Final = (CUSTOMER_BASE, ASSISTED_SALES)

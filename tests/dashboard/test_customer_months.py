@@ -131,6 +131,10 @@ async def test_receipts_with_a_communication_in_the_window_before_are_assisted(d
         bought("o6", "c:again", "2026-02-10T10:00", 16000),
         notification("n6", "c:again", sent_at=at - WINDOW - 1, event_id="first"),
         notification("n6", "c:again", sent_at=at - 1, event_id="second"),
+        # However long ago that was.
+        bought("o8", "c:long", "2026-02-10T10:00", 64000),
+        notification("n8", "c:long", sent_at=at - 12 * WINDOW, event_id="first"),
+        notification("n8", "c:long", sent_at=at - 1, event_id="second"),
         # First sent to another person: not this one's.
         bought("o7", "c:other", "2026-02-10T10:00", 32000),
         notification("n7", "c:somebody", sent_at=at - 2),
@@ -138,9 +142,9 @@ async def test_receipts_with_a_communication_in_the_window_before_are_assisted(d
     )
     cells = await assisted_sales(desk.client, ask("2026-03-10T07:00", first=date(2026, 2, 1)))
     assert told(cells, "assisted_receipts") == {"2026-02": 2, "2026-03": 0}
-    assert told(cells, "regular_receipts") == {"2026-02": 4, "2026-03": 0}
+    assert told(cells, "regular_receipts") == {"2026-02": 5, "2026-03": 0}
     assert told(cells, "assisted_amount") == {"2026-02|EUR": 5000, "2026-03|EUR": 0}
-    assert told(cells, "regular_amount") == {"2026-02|EUR": 58000, "2026-03|EUR": 0}
+    assert told(cells, "regular_amount") == {"2026-02|EUR": 122000, "2026-03|EUR": 0}
 
 
 async def test_assisted_receipts_are_told_apart_by_the_latest_communication(desk: Desk) -> None:

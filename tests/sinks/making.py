@@ -219,7 +219,7 @@ def notification(
         "communication_id": communication_id,
         "person": person,
         "event_id": f"{communication_id}-{person}-{day}",
-        "born": JANUARY,
+        "born": fields.get("sent_at", at(day)) // DAY_MS,
         "sent_at": at(day),
         "store_date": date(day),
         "channel": "web",
