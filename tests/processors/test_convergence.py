@@ -82,8 +82,7 @@ def test_every_single_crash_point_gives_the_same_rows(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(60))
 def test_any_partition_count_gives_the_same_rows(seed: int) -> None:
-    # Two persons of one order may live in two partitions, which no partition alone can put together yet.
-    world = random_world(seed, shared_orders=False)
+    world = random_world(seed)
     oracle = recompute(world.records, world.stores).rows
     assert_equal(rows_of(world, seed, partitions=3), oracle, world)
     driver = PipelineDriver(world.stores, partitions=2)
@@ -94,7 +93,7 @@ def test_any_partition_count_gives_the_same_rows(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_records_in_wrong_partitions_are_forwarded_once_and_give_the_same_rows(seed: int) -> None:
-    world = random_world(seed, shared_orders=False)
+    world = random_world(seed)
     oracle = recompute(world.records, world.stores).rows
     chance = random.Random(seed)
     keys = [b"", b"x", b"acme|nobody", None]

@@ -21,7 +21,7 @@ DAY = 86_400_000
 
 @pytest.mark.parametrize("seed", range(80))
 def test_misrouted_records_are_exact_whoever_is_weeks_ahead(seed: int) -> None:
-    world = random_world(seed, most_stories=40, shared_orders=False)
+    world = random_world(seed, most_stories=40)
     assert_equal(driver_read_apart(world, seed).rows(), recompute(world.records, world.stores).rows, world)
 
 

@@ -58,7 +58,6 @@ def make_plan(seed: int, *, quiet: bool = False, stories: int = 14) -> Plan:
             late=late,
             identity=identity,
             metrics=metrics,
-            shared_orders=False,
         ),
         late=late,
         misrouted=chance.choice((0.0, 0.0, 0.1, 0.4)),
