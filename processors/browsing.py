@@ -96,11 +96,8 @@ class Browsing:
         moved = self._people.session(person, old)
         del person.sessions[old]
         person.dirty_sessions.pop(old, None)
-        if moved.state.born:
-            person.withdrawn[old] = (moved.state.born, list(moved.state.exposures))
-            moved.state.born = 0
-        elif old not in person.withdrawn:
-            person.withdrawn[old] = (0, [])
+        person.withdraw(old, moved.state)
+        moved.state.born = 0
         person.renamed[old] = new
         target = self._people.session(person, new)
         if target.is_empty:

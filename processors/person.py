@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from processors.links import Linked
 from processors.segments import SealedRef, Segment, empty_segment
-from processors.sessions import Session
+from processors.sessions import Session, SessionState
 from processors.spans import Span, start_of
 from processors.touches import History
 from schemas.stores import Calendar, Store
@@ -110,6 +110,12 @@ class Person:
         if session_id:
             return "s:" + session_id
         return f"g:{channel}:{start_of(self.spans[channel], at)}"
+
+    def withdraw(self, key: str, state: SessionState) -> None:
+        """The rows of the session `key`, as `state` has it, are to be withdrawn with the epoch; it may be born again."""
+        # What it showed when it was withdrawn before in this epoch may be gone from it since, but not from its table.
+        born, widgets = self.withdrawn.get(key, (0, []))
+        self.withdrawn[key] = state.born or born, [*dict.fromkeys((*widgets, *state.exposures))]
 
     def current_key(self, key: str) -> str:
         """The key that a session once known as `key` has now."""

@@ -96,8 +96,7 @@ class TakingBack:
         state = self._people.session(person, key).state
         del person.sessions[key]
         person.dirty_sessions.pop(key, None)
-        if key not in person.withdrawn or state.born:
-            person.withdrawn[key] = state.born, list(state.exposures)
+        person.withdraw(key, state)
         return state
 
 

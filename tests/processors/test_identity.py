@@ -307,6 +307,22 @@ def together(*epochs: list[Sent]) -> PipelineDriver:
     return driver
 
 
+def test_an_exposure_that_is_taken_back_goes_also_when_more_is_taken_back_in_the_same_epoch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(identity, "EVENTS_A_MOVE", 1)
+    both = {"session_id": "s"}
+    driver = together(
+        [
+            login(TEN, {**BOB, **both}),
+            event("impression", "shown", TEN + 2 * MINUTE, **DEVICE, **both, widget_id="W", products=P1),
+        ],
+        [stay(TEN + 3 * MINUTE, **both)],
+        [login(TEN + MINUTE, ANN)],
+    )
+    assert set(driver.rows()["exposures"]) == {("acme", "c:ann", "s:s", "W")}
+
+
 def bought(at: int, who: dict[str, str], order_id: str = "o1") -> Sent:
     return event("order", "captured", at, **who, **BOUGHT, order_id=order_id)
 
