@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import faust
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from schemas.epoch import ProcessorFactory
 from streams.app import ShopmeterApp, build_app, engine_options, store_opener
@@ -29,6 +30,9 @@ STOP_SECONDS = 4.0
 SESSION_SHARE = 0.8
 BEAT_SECONDS = 0.5
 EXIT_CONFIG = 78  # EX_CONFIG
+# A broker that has just started answers before it knows itself.
+BROKER_READY_SECONDS = 30.0
+BROKER_POLL_SECONDS = 0.25
 
 log = logging.getLogger("shopmeter.worker")
 
@@ -138,7 +142,22 @@ def run_worker(
 
 
 async def _preflight(settings: Settings, tables: Sequence[str]) -> tuple[str, list[Problem]]:
-    """The cluster's id, and everything about the topics that must be mended before a worker may start."""
+    """The cluster's id, and everything about the topics that must be mended before a worker may start.
+
+    Waits for a broker that answers without being ready; one that can't be reached is an error at once.
+    """
+    deadline = time.monotonic() + BROKER_READY_SECONDS
+    while True:
+        try:
+            return await _ask(settings, tables)
+        except KafkaError as error:
+            if not error.retriable or isinstance(error, KafkaConnectionError) or time.monotonic() > deadline:
+                raise
+            log.info("%s is not ready: %s", settings.kafka.bootstrap, error)
+            await asyncio.sleep(BROKER_POLL_SECONDS)
+
+
+async def _ask(settings: Settings, tables: Sequence[str]) -> tuple[str, list[Problem]]:
     problems = await check_topics(settings, tables)
     admin = AIOKafkaAdminClient(**settings.kafka_client_options())
     try:

@@ -66,7 +66,8 @@ async def test_a_second_worker_joins_and_leaves_under_load(kafka: str, tmp_path:
     async with toy_shop(
         kafka, tmp_path, epoch_interval_ms=100, session_timeout_ms=6_000, heartbeat_ms=500
     ) as shop:
-        load = asyncio.create_task(shop.produce(80_000, keys=400, per_second=1_500))
+        over = asyncio.Event()
+        load = asyncio.create_task(shop.produce(500_000, keys=400, per_second=1_500, enough=over.is_set))
         first = await shop.worker("0")
         await first.saw("toy: ready True")
         second = await shop.worker("1")
@@ -77,6 +78,7 @@ async def test_a_second_worker_joins_and_leaves_under_load(kafka: str, tmp_path:
         second = await shop.worker("1")
         await second.saw("toy: first chunk", seconds=90)
         assert await second.stop() == 0
+        over.set()
         await load
         await shop.exact(seconds=90)
         assert await first.stop() == 0

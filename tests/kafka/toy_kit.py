@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from os import getpid
@@ -117,14 +117,17 @@ class ToyShop:
         step_ms: int = STEP_MS,
         per_second: float = 0.0,
         partition: int | None = None,
+        enough: Callable[[], bool] = lambda: False,
     ) -> None:
-        """Events of random keys over the topics; the key decides the partition."""
+        """Events of random keys over the topics, at most `count`; the key decides the partition."""
         chance = random.Random(seed)
         prefix = self.toy.prefix
         at = int(time.time() * 1000) if start_ms is None else start_ms
         futures = []
         began = time.monotonic()
         for index in range(count):
+            if enough():
+                break
             number = chance.randrange(keys)
             to = number % self.toy.partitions if partition is None else partition
             key = b"p%d-%d" % (to, number)
