@@ -87,11 +87,20 @@ def exposed_by(
     """
     impressions = history.impressions_of(product, low, high)
     # Of a producer's session one impression is as good as another; of a made one the time tells which.
-    named = {(one.session_id, one.widget) for one in impressions if one.session_id}
-    found = {(session_key_of(session_id, "", 0), widget) for session_id, widget in named}
+    named: dict[str, set[str]] = {}
+    found: set[tuple[str, str]] = set()
     for one in impressions:
-        if not one.session_id:
+        session_id = one.session_id
+        if not session_id:
             found.add((session_key_of("", one.channel, one.at), one.widget))
+        elif (widgets := named.get(session_id)) is None:
+            named[session_id] = {one.widget}
+        else:
+            widgets.add(one.widget)
+    for session_id, widgets in named.items():
+        key = session_key_of(session_id, "", 0)
+        for widget in widgets:
+            found.add((key, widget))
     return found
 
 

@@ -20,6 +20,8 @@ from schemas.epoch import StateReader, Stored
 from schemas.topics import DAY_MS
 
 SESSIONS_IN_MEMORY: Final = 64
+HEADS_IN_MEMORY: Final = 2_000
+HEAD_WEIGHT: Final = 30  # bytes a head takes, in those of what is stored
 DEVICES_A_CUSTOMER: Final = 100
 _HEAD: Final = (
     16  # bytes before a stored session: start and end with its orders, for a search that decodes few
@@ -135,15 +137,34 @@ class People:
             *person.tenant.store.channel_session_timeout_ms.values(),
             0,
         )
-        prefix = _session_key(person.key, "")
         found = [session for session in person.sessions.values() if not session.is_empty]
-        for key, value in self._state.scan(prefix):
-            start, end = int.from_bytes(value[:8], "big"), int.from_bytes(value[8:_HEAD], "big")
-            if start <= at <= end + longest:
-                name = key[len(prefix) :].decode()
-                if name not in person.sessions and name not in person.withdrawn:
-                    found.append(self.session(person, name))
+        for name, (start, end) in self._heads_of(person).items():
+            if (
+                start <= at <= end + longest
+                and name not in person.sessions
+                and name not in person.withdrawn
+                and not (session := self.session(person, name)).is_empty  # expired since
+            ):
+                found.append(session)
         return found
+
+    def _heads_of(self, person: Person) -> dict[str, tuple[int, int]]:
+        """Session key -> (start, end), of the sessions that are stored."""
+        heads = person.heads
+        if heads is None:
+            prefix = _session_key(person.key, "")
+            heads = {
+                key[len(prefix) :].decode(): (
+                    int.from_bytes(value[:8], "big"),
+                    int.from_bytes(value[8:_HEAD], "big"),
+                )
+                for key, value in self._state.scan(prefix)
+            }
+            if len(heads) <= HEADS_IN_MEMORY:
+                # Read once and kept up to date: each order that looks for a session would read all of them.
+                person.heads = heads
+                self._weigh(person, HEAD_WEIGHT * len(heads))
+        return heads
 
     # -- what may be taken back ------------------------------------------------------------------------------------
 
@@ -208,12 +229,17 @@ class People:
             into[_segment_key(person.key, number)] = Stored(expires, _encode(segment))
         history.changed.clear()
         last = max(history.open.highest, history.sealed[-1].bound if history.sealed else 0)
+        heads = person.heads
         for key in person.withdrawn:
             into[_session_key(person.key, key)] = None
+            if heads is not None:
+                heads.pop(key, None)
         for key, session in person.dirty_sessions.items():
             if session.is_empty:
                 into[_session_key(person.key, key)] = None
                 person.sessions.pop(key, None)
+                if heads is not None:
+                    heads.pop(key, None)
                 continue
             view = session.view  # refreshed when its row was made
             head = view.start.to_bytes(8, "big") + view.end.to_bytes(8, "big")
@@ -221,9 +247,13 @@ class People:
             value = head + _encode(session.state)
             weight += len(value)
             into[_session_key(person.key, key)] = Stored(expires, value)
+            if heads is not None:
+                heads[key] = view.start, view.end
             last = max(last, view.end)
             session.widgets.clear()
             session.head = view.head
+        if heads is not None and len(heads) > HEADS_IN_MEMORY:
+            person.heads = None  # those that have expired go
         past_changed = person.past_changed or history.has_sealed
         if person.base is not None:
             self._write_base(person, person.base, into)

@@ -73,9 +73,9 @@ class Person:
     """A person at work."""
 
     __slots__ = (
-        "assigned", "base", "changed", "dirty_sessions", "has_past", "history", "key", "linked", "loose", "moves",
-        "name", "orders", "past_changed", "renamed", "sessions", "since", "spans", "tenant", "unsettled", "weight",
-        "withdrawn",
+        "assigned", "base", "changed", "dirty_sessions", "has_past", "heads", "history", "key", "linked", "loose",
+        "moves", "name", "orders", "past_changed", "renamed", "sessions", "since", "spans", "tenant", "unsettled",
+        "weight", "withdrawn",
     )  # fmt: skip
 
     def __init__(
@@ -95,6 +95,9 @@ class Person:
         self.loose = past.loose
         self.has_past = state.has_past
         self.sessions: dict[str, Session] = {}
+        self.heads: dict[str, tuple[int, int]] | None = (
+            None  # of all stored sessions, once somebody has asked
+        )
         self.changed = False
         self.past_changed = False
         self.unsettled = False  # an order was taken out of a session: all loose orders are judged again
