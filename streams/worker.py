@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from schemas.epoch import ProcessorFactory
 from streams.app import ShopmeterApp, build_app, engine_options, store_opener
+from streams.engine import allocator
 from streams.engine.fatal import Exit, exit_now
 from streams.engine.fetching import seconds
 from streams.engine.options import EngineOptions
@@ -120,6 +121,7 @@ def run_worker(
     read. 70 (never returned, the process ends): anything else. `tables`: the names of the rows topics; `services`:
     mode services (an HTTP server for metrics) that start and stop with the app.
     """
+    allocator.settle()
     try:
         cluster_id, problems = asyncio.run(_preflight(settings, tables))
     except (KafkaError, OSError, TopicsError) as error:

@@ -11,6 +11,8 @@ import logging
 import time
 from collections.abc import Callable
 
+from streams.engine import allocator
+
 log = logging.getLogger("shopmeter.engine")
 
 OLD = 2
@@ -18,6 +20,7 @@ EVERY_SECONDS = 300.0
 # Objects that the collector knows, made since the last collection and not given back. The caches take turns of some
 # hundred thousand; a client that leaves cycles behind gets there in a minute.
 MOST_NEW_OBJECTS = 2_000_000
+GIVE_BACK_SECONDS = 30.0
 
 
 class Collector:
@@ -32,7 +35,7 @@ class Collector:
         self._told = told
         self._clock = clock
         self._new_objects = new_objects
-        self._collected_at = clock()
+        self._collected_at = self._given_back_at = clock()
 
     def start(self) -> None:
         """No automatic collection from here on; what exists now is for ever."""
@@ -47,7 +50,10 @@ class Collector:
         gc.unfreeze()
 
     def between(self) -> None:
-        """Collect when it is time; tells generation and seconds."""
+        """Collect and give memory back when it is time; tells generation and seconds of a collection."""
+        if self._clock() - self._given_back_at >= GIVE_BACK_SECONDS:
+            self._given_back_at = self._clock()
+            allocator.give_back()
         if self._clock() - self._collected_at < EVERY_SECONDS and self._new_objects() < MOST_NEW_OBJECTS:
             return
         began = time.perf_counter()
