@@ -4,6 +4,7 @@ Receipts change with the instant they are looked at from (a refund makes one non
 **slots**: the snapshot, then each month that the period touches. All of them are answered in the same pass.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Final, NamedTuple
@@ -133,7 +134,7 @@ def base_query(
             ]
         if slot.scored:
             params[f"last_day_{number}"] = slot.last_day
-            segments += _fixed(number) if fixed is not None else _quintiles(number)
+            segments += _scores(number, fixed=fixed is not None)
     if fixed is not None:
         params |= _thresholds(fixed)
     for number, currency in enumerate(currencies):
@@ -148,7 +149,7 @@ def base_query(
             f"sumIf(spent_0_{number}, receipts_0 > 1) AS repeat_revenue_{number}",
         ]
     segments += [
-        f"sumMapIf(map({_WHOLE_MONTHS}, toUInt64(1)), receipts_0 > 0) AS recency",
+        f"sumMapIf(map({WHOLE_MONTHS.replace('last_day', _LAST_DAY)}, toUInt64(1)), receipts_0 > 0) AS recency",
         "countIf(receipts_0 = 1) AS one_customers",
         "countIf(receipts_0 > 1) AS repeat_customers",
     ]
@@ -161,14 +162,15 @@ def base_query(
     )
 
 
+_LAST_DAY: Final = "{last_day:Date}"
 # H112: a month counts once the day of the month is reached.
-_WHOLE_MONTHS: Final = (
-    "toUInt8(12 * (toYear({last_day:Date}) - toYear(last_0)) + toMonth({last_day:Date}) - toMonth(last_0)"
-    " - (toDayOfMonth({last_day:Date}) < toDayOfMonth(last_0)))"
+WHOLE_MONTHS: Final = (
+    "toUInt8(12 * (toYear(last_day) - toYear(last_0)) + toMonth(last_day) - toMonth(last_0)"
+    " - (toDayOfMonth(last_day) < toDayOfMonth(last_0)))"
 )
 
 
-def _quintiles(number: int) -> list[str]:
+def quintiles(number: int) -> dict[str, str]:
     """Best and lost by quintiles (H117): c_k is the value at position ceil(k * N / 5); 5 is above c_4, 1 up to c_1."""
     scored = f"receipts_{number} > 0"
 
@@ -179,19 +181,32 @@ def _quintiles(number: int) -> list[str]:
     arrays = {name: f"groupArrayIf({column}, {scored})" for name, column in columns}
     inside = ", ".join(arrays.values())
     above = " AND ".join(f"{name[0]} > {cut(array, 4)}" for name, array in arrays.items())
-    return [
-        f"arrayCount((l, c, s) -> {above}, {inside}) AS best_{number}",
-        f"arrayCount(l -> l <= {cut(arrays['lasts'], 1)}, {arrays['lasts']}) AS lost_{number}",
-    ]
+    return {
+        "best": f"arrayCount((l, c, s) -> {above}, {inside})",
+        "lost": f"arrayCount(l -> l <= {cut(arrays['lasts'], 1)}, {arrays['lasts']})",
+    }
 
 
-def _fixed(number: int) -> list[str]:
-    """Best and lost by thresholds (H118); days since the last receipt, counted on the last day of the month."""
-    days = f"toInt32({{last_day_{number}:Date}}) - toInt32(last_{number})"
+def fixed_scores(number: int) -> dict[str, str]:
+    """Best and lost by thresholds (H118); days since the last receipt, counted on the last day of the month.
+
+    The thresholds are `r_best`, `f_best`, `m_best` and `r_lost`, the day is `last_day_N`: columns, or bound.
+    """
+    days = f"toInt32(last_day_{number}) - toInt32(last_{number})"
+    scored = f"receipts_{number} > 0"
+    return {
+        "best": f"countIf({scored} AND {days} <= r_best AND receipts_{number} >= f_best AND spent_{number}_0 >= m_best)",
+        "lost": f"countIf({scored} AND {days} > r_lost)",
+    }
+
+
+def _scores(number: int, *, fixed: bool) -> list[str]:
+    found = fixed_scores(number) if fixed else quintiles(number)
+    bound = {f"last_day_{number}": "Date"} | dict.fromkeys(("r_best", "r_lost", "f_best", "m_best"), "Int64")
     return [
-        f"countIf(receipts_{number} > 0 AND {days} <= {{r_best:Int32}} AND receipts_{number} >= {{f_best:Int64}}"
-        f" AND spent_{number}_0 >= {{m_best:Int64}}) AS best_{number}",
-        f"countIf(receipts_{number} > 0 AND {days} > {{r_lost:Int32}}) AS lost_{number}",
+        re.sub(r"\w+", lambda word: f"{{{word[0]}:{bound[word[0]]}}}" if word[0] in bound else word[0], sql)
+        + f" AS {name}_{number}"
+        for name, sql in found.items()
     ]
 
 

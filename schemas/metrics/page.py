@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from schemas.metrics import FACTS, METRICS, QUERIES, READINGS
+from schemas.metrics import FACTS, METRICS, QUERIES, READINGS, customer_views
 from schemas.metrics.grains import dimensions
 from schemas.metrics.model import Grain, Metric, Section
 from schemas.metrics.views import VIEWS, metrics_of
@@ -94,7 +94,8 @@ def _views(metrics: Mapping[str, Metric]) -> str:
     lines = [
         "## Views",
         "",
-        "`DESCRIBE TABLE <view>` shows each column with its definition. All have `store_id`, `store_date` and `channel`.",
+        "`DESCRIBE TABLE <view>` shows each column with its definition. All have `store_id`, those of",
+        "days have `store_date` and `channel` too.",
         "",
         "| view | one row is | also by | columns |",
         "|---|---|---|---|",
@@ -104,6 +105,11 @@ def _views(metrics: Mapping[str, Metric]) -> str:
         names = ", ".join(f"`{each}`" for each in metrics_of(view, metrics))
         lines.append(f"| `{view.name}` | {view.says} | {also or '–'} | {names} |")
     gauges = ", ".join(f"`{name}`" for name, metric in metrics.items() if metric.query == "gauges")
+    for each in customer_views.VIEWS:
+        also = ", ".join(f"`{key}`" for key in each.keys if key != "store_id")
+        lines.append(
+            f"| `{each.name}` | {each.says} | {also} | {', '.join(f'`{name}`' for name in each.columns)} |"
+        )
     lines.append(f"| `gauges` | {QUERIES['gauges'].says} | – | {gauges}, each with `_inferred` |")
     return "\n".join(lines) + "\n"
 

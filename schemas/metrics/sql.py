@@ -93,3 +93,9 @@ def cut_of(metric: Metric, by: Sequence[str], facts: Mapping[str, Fact]) -> Cut 
         if wanted <= {*cut.dimensions, *((CURRENCY,) if facts[cut.fact].has_currency else ())}:
             return cut
     return None
+
+
+def quoted(says: str) -> str:
+    """A sentence as a text of SQL."""
+    escaped = says.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from schemas.metrics import FACTS, METRICS, QUERIES
 from schemas.metrics.model import CURRENCY, Grain, Metric, Section, Unit
-from schemas.metrics.sql import Frame, cut_of, select
+from schemas.metrics.sql import Frame, cut_of, quoted, select
 
 FILE: Final = "deploy/clickhouse/0003_metrics.sql"
 
@@ -179,7 +179,7 @@ def _statement(view: View, metrics: Mapping[str, Metric]) -> str:
         f"SELECT\n    {', '.join(keys)},\n    " + ",\n    ".join(expressions) + f"\nFROM\n(\n{inner}\n)\n"
         f"GROUP BY {', '.join(keys)}\n"
         "SETTINGS do_not_merge_across_partitions_select_final = 1\n"
-        f"COMMENT {_text(view.says)};\n"
+        f"COMMENT {quoted(view.says)};\n"
     )
 
 
@@ -217,11 +217,11 @@ def _columns(
     view: View, shown: Mapping[str, Metric], metrics: Mapping[str, Metric]
 ) -> tuple[list[str], list[str]]:
     """Declarations with their comments, and the expressions in the same order (without the keys)."""
-    declared = [f"`{key}` {kind} COMMENT {_text(says)}" for key, kind, says in _key_columns(view)]
+    declared = [f"`{key}` {kind} COMMENT {quoted(says)}" for key, kind, says in _key_columns(view)]
     expressions: list[str] = []
     for name, metric in shown.items():
         for column, kind, says, sql in _of_metric(name, metric, metrics):
-            declared.append(f"`{column}` {kind} COMMENT {_text(says)}")
+            declared.append(f"`{column}` {kind} COMMENT {quoted(says)}")
             expressions.append(f"{sql} AS {column}")
     return declared, expressions
 
@@ -290,7 +290,7 @@ def _gauges(metrics: Mapping[str, Metric]) -> str:
     picked = ["store_id"]
     for name in names:
         metric = metrics[name]
-        columns.append(f"`{name}` UInt64 COMMENT {_text(f'{metric.number}: {metric.says}')}")
+        columns.append(f"`{name}` UInt64 COMMENT {quoted(f'{metric.number}: {metric.says}')}")
         columns.append(
             f"`{name}_inferred` UInt8 COMMENT '1: the store defines none, so it was seen, not declared'"
         )
@@ -302,14 +302,9 @@ def _gauges(metrics: Mapping[str, Metric]) -> str:
         "CREATE OR REPLACE VIEW gauges (\n    " + ",\n    ".join(columns) + "\n) AS\nSELECT\n    "
         + ",\n    ".join(picked) + f"\nFROM\n(\n{_indented(frame.fill(query.sql))}\n)\nGROUP BY store_id\n"
         "SETTINGS do_not_merge_across_partitions_select_final = 1\n"
-        f"COMMENT {_text(query.says)};\n"
+        f"COMMENT {quoted(query.says)};\n"
     )  # fmt: skip
 
 
 def _indented(text: str) -> str:
     return "\n".join(f"        {line}" for line in text.splitlines())
-
-
-def _text(says: str) -> str:
-    escaped = says.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

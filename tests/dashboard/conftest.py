@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from schemas.stores import Store
+from schemas.stores import Rfm, Store
 from sinks.clickhouse import Address
 from sinks.migrate import migrate
 from tests.dashboard.asking import Desk
@@ -16,7 +16,11 @@ from tests.sinks.reading import Warehouse
 STORES = {
     "acme": Store(name="Acme"),
     "madrid": Store(zone="Europe/Madrid"),
-    "tokio": Store(zone="Asia/Tokyo", currency="JPY"),
+    "tokio": Store(
+        zone="Asia/Tokyo",
+        currency="JPY",
+        rfm=Rfm(method="fixed", r_days=(20, 60, 90, 120), f=(2, 2, 3, 3), m=(1, 10, 100, 4_000)),
+    ),
 }
 
 

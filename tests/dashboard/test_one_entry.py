@@ -37,7 +37,7 @@ async def test_an_entry_is_in_the_views_on_the_page_and_in_the_report(
     assert await desk.numbers("large_orders") == {"large_orders": 1}
     assert await desk.numbers("large_orders", by=("product_id",)) == {("large_orders", "p1"): 1}
 
-    views, page = rendered_files(METRICS).values()
+    views, *_, page = rendered_files(METRICS).values()
     assert "| M28 | `large_orders` | Captured orders of at least five units. | count, A |" in page
     try:
         desk.warehouse.client.command(statement(views, "orders_daily"))
