@@ -21,7 +21,7 @@ from deploy.local import ports as local_ports
 from deploy.local.jars import KAFKA_VERSION
 from deploy.local.java import find_java
 from deploy.local.kafka import KafkaBroker
-from deploy.local.service import Service
+from deploy.local.service import Comeback, Service
 from deploy.local.supervisor import Supervisor
 from deploy.prepare import (
     StackError,
@@ -271,6 +271,8 @@ class Stack:
             ready=ready,
             ready_seconds=ready_seconds,
             stop_seconds=STOP_SECONDS,
+            # A worker ends itself when Kafka does not answer for eight seconds, and starts from what is committed.
+            comeback=Comeback(),
         )
 
     def _clickhouse_service(self) -> Service:

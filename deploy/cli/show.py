@@ -21,6 +21,7 @@ class Steps:
         self._console: Any = Console(highlight=False, soft_wrap=True)
         self._status: Any = None
         self._began = self._said = time.monotonic()
+        self._returning: set[str] = set()
 
     def title(self, text: str) -> None:
         """The first line."""
@@ -73,7 +74,14 @@ class Steps:
         sys.stdout.flush()
 
     def service(self, event: "ServiceEvent") -> None:
-        """Tell how services end; their starts are told as steps."""
+        """Tell how services end, and that they come back; their first starts are told as steps."""
+        if event.state == "returning":
+            self.hush()
+            self._returning.add(event.service)
+            self._console.print(f"   {event.service} {event.detail}", style="yellow")
+        if event.state == "ready" and event.service in self._returning:
+            self._returning.remove(event.service)
+            self._console.print(f"   {event.service} is back after {event.seconds:.1f} s", style="yellow")
         if event.state == "stopped":
             self.hush()
             self._console.print(

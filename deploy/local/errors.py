@@ -31,3 +31,7 @@ class PortBusy(LocalStackError):
 
 class ServiceFailed(LocalStackError):
     """A service did not start, did not get ready in time, or ended without being asked to."""
+
+    def __init__(self, message: str, *, service: str) -> None:
+        super().__init__(message)
+        self.service = service

@@ -94,7 +94,9 @@ class KafkaJvm:
                     if STARTED in line:
                         broker.terminate()
         if not any(STARTED in line for line in said):
-            raise ServiceFailed(f"kafka: {describe_exit(broker.returncode)}; it said:\n{''.join(said[-12:])}")
+            raise ServiceFailed(
+                f"kafka: {describe_exit(broker.returncode)}; it said:\n{''.join(said[-12:])}", service="kafka"
+            )
 
     @property
     def _temporary(self) -> Path:

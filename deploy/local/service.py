@@ -16,6 +16,17 @@ async def at_once() -> bool:
 
 
 @dataclass(frozen=True)
+class Comeback:
+    """How a service that ended by itself is started again: after a wait that doubles each time, in seconds."""
+
+    first_wait: float = 1.0
+    longest_wait: float = 30.0
+    steady: float = 60.0  # having run so long, it begins with the first wait again
+    # Wrong usage and wrong settings: another start would end as this one did, and hide what is to be mended.
+    never: frozenset[int] = frozenset({2, 78})
+
+
+@dataclass(frozen=True)
 class Service:
     """A process to run: its command, where its output goes, and how one knows that it is up."""
 
@@ -28,6 +39,7 @@ class Service:
     ready_seconds: float = 60.0
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 10.0  # then SIGKILL
+    comeback: Comeback | None = None  # None: its end is the end of all
 
     def instance(self, number: int) -> "Service":
         """The same service once more beside itself: `worker-2`, logging to `worker-2.log`."""
@@ -35,7 +47,7 @@ class Service:
         return replace(self, name=name, log=self.log.with_name(f"{name}{self.log.suffix}"))
 
 
-State = Literal["started", "ready", "failed", "stopped"]
+State = Literal["started", "ready", "failed", "stopped", "returning"]
 
 
 @dataclass(frozen=True)

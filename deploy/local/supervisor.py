@@ -3,7 +3,7 @@
     async with Supervisor(on_event=show) as supervisor:
         await supervisor.start(kafka)
         await supervisor.start(worker.instance(1))
-        await supervisor.watch()      # until SIGINT or SIGTERM; ServiceFailed if a service dies
+        await supervisor.watch()      # until SIGINT or SIGTERM; ServiceFailed if a service dies that has no comeback
     sys.exit(supervisor.exit_code)
 
 The block's end stops all, however it ends. A second signal while stopping kills what is left. If the supervisor
@@ -46,6 +46,8 @@ class Supervisor:
         self._on_event = on_event
         self._signals = signals
         self._running: dict[str, _Running] = {}  # in the order of their first start
+        self._returning: dict[str, asyncio.Task[None]] = {}
+        self._waits: dict[str, float] = {}  # before the next comeback of a service
         self._changed = asyncio.Event()
         self._task: asyncio.Task[object] | None = None
         self._stopping = False
@@ -137,12 +139,12 @@ class Supervisor:
             async with asyncio.timeout(service.ready_seconds):
                 while True:
                     # Of any service: this one cannot get ready without those before it.
-                    self._raise_first_death()
+                    self._raise_first_death(running)
                     if await service.ready():
                         break
                     await asyncio.sleep(READY_POLL_SECONDS)
             # Dead, though something answered: another process at its place.
-            self._raise_first_death()
+            self._raise_first_death(running)
         except ServiceFailed:
             await self._end(running)
             raise
@@ -159,18 +161,58 @@ class Supervisor:
     # ── while running ───────────────────────────────────────────────────────────────────────────────────────
 
     async def watch(self) -> None:
-        """Wait until the block is asked to end; ServiceFailed as soon as a service dies without being asked to."""
-        while True:
-            self._changed.clear()
-            self._raise_first_death()
-            watched = [one for one in self._running.values() if not one.death_expected]
-            waits = [asyncio.ensure_future(running.process.wait()) for running in watched]
-            changed = asyncio.ensure_future(self._changed.wait())
+        """Wait until the block is asked to end; ServiceFailed as soon as a service dies without being asked to.
+
+        One with a comeback is started again, for ever if need be: it ends itself when a server is away for long.
+        """
+        try:
+            while True:
+                await self._watch_once()
+        finally:
+            for returning in self._returning.values():
+                returning.cancel()
+            await asyncio.gather(*self._returning.values(), return_exceptions=True)
+            self._returning.clear()
+
+    async def _watch_once(self) -> None:
+        """Look at all, then wait until something has changed."""
+        self._changed.clear()
+        for name in [name for name, task in self._returning.items() if task.done()]:
+            self._returning.pop(name).result()
+        for name, running in self._running.items():
+            if running.process.returncode is not None and not running.death_expected and _comes_back(running):
+                running.death_expected = True
+                self._returning[name] = asyncio.ensure_future(self._bring_back(running))
+        self._raise_first_death()
+        watched = [one for one in self._running.values() if not one.death_expected]
+        waits = [asyncio.ensure_future(running.process.wait()) for running in watched]
+        changed = asyncio.ensure_future(self._changed.wait())
+        try:
+            await asyncio.wait(
+                [*waits, *self._returning.values(), changed], return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            for wait in [*waits, changed]:
+                wait.cancel()
+
+    async def _bring_back(self, running: _Running) -> None:
+        """Start a service that has ended until it stays. ServiceFailed when that can't help, or at another's death."""
+        service = running.service
+        while (comeback := service.comeback) is not None:
+            is_new = time.monotonic() - running.started >= comeback.steady
+            wait = comeback.first_wait if is_new else self._waits.get(service.name, comeback.first_wait)
+            self._waits[service.name] = min(2 * wait, comeback.longest_wait)
+            code = processes.describe_exit(running.process.returncode or 0)
+            self._tell(running, "returning", detail=f"ended with {code}; again in {wait:g} s")
+            await asyncio.sleep(wait)
             try:
-                await asyncio.wait([*waits, changed], return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for wait in [*waits, changed]:
-                    wait.cancel()
+                await self.start(service)
+            except ServiceFailed as failure:
+                running = self._running[service.name]
+                if failure.service != service.name or not _comes_back(running):
+                    raise
+            else:
+                break
 
     def pid(self, name: str) -> int:
         """The process id of a running service."""
@@ -231,10 +273,13 @@ class Supervisor:
         seconds = time.monotonic() - running.started
         self._on_event(ServiceEvent(running.service.name, state, seconds, detail))
 
-    def _raise_first_death(self) -> None:
+    def _raise_first_death(self, starting: _Running | None = None) -> None:
+        """Of those that do not come back, or of the one that is starting."""
         for running in self._running.values():
             code = running.process.returncode
-            if code is not None and not running.death_expected:
+            if code is None or running.death_expected:
+                continue
+            if running is starting or not _comes_back(running):
                 running.death_expected = True  # told once
                 raise self._failed(running, f"ended with {processes.describe_exit(code)}")
 
@@ -243,7 +288,8 @@ class Supervisor:
         service = running.service
         return ServiceFailed(
             f"{service.name} (pid {running.process.pid}) {why}; the end of {service.log}:\n"
-            f"{processes.tail(service.log)}"
+            f"{processes.tail(service.log)}",
+            service=service.name,
         )
 
     def _known(self, name: str) -> _Running:
@@ -259,3 +305,8 @@ class Supervisor:
             ended = processes.describe_exit(running.process.returncode)
             raise LocalStackError(f"service {name!r} does not run: it ended with {ended}")
         return running
+
+
+def _comes_back(running: _Running) -> bool:
+    comeback = running.service.comeback
+    return comeback is not None and running.process.returncode not in comeback.never

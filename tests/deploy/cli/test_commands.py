@@ -105,7 +105,7 @@ def test_without_a_stack_the_mend_is_told_in_one_line(tmp_path: Path) -> None:
 def test_a_bug_keeps_its_traceback() -> None:
     assert expected(ZeroDivisionError("a bug")) is None
     assert expected(PortBusy("9092 is busy")) == ("9092 is busy", ExitCode.PREREQUISITE)
-    assert expected(ServiceFailed("it died")) == ("it died", ExitCode.FAILED)
+    assert expected(ServiceFailed("it died", service="worker")) == ("it died", ExitCode.FAILED)
     assert expected(CommandError("late", ExitCode.TIMEOUT)) == ("late", ExitCode.TIMEOUT)
 
 
