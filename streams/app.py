@@ -22,7 +22,7 @@ from streams.engine.engine import Engine, OpenStore, wall_clock_ms
 from streams.engine.fatal import Exit, exit_now
 from streams.engine.fetching import seconds
 from streams.engine.options import EngineOptions
-from streams.engine.state import Identity, MemoryStore, StateStore, open_rocks
+from streams.engine.state import Budget, Identity, MemoryStore, StateStore, open_rocks
 from streams.engine.telemetry import EngineTelemetry
 from streams.engine.transport import ChunkSchema, ChunkTransport
 from streams.settings import Settings
@@ -139,12 +139,15 @@ def store_opener(
         next(topic.config["delete.retention.ms"] for topic in topics.all(()) if topic.kind is Kind.CHANGELOG)
     )
 
+    budget = Budget()  # of all partitions: one each would be a cache of 32 MiB each
+
     def open_store(partition: int) -> StateStore:
         opened = open_rocks(
             settings.state_dir,
             identity=Identity(topics.changelog, cluster_id, partition),
             now_ms=now_ms,
             delete_retention_ms=retention_ms,
+            budget=budget,
         )
         if opened.wiped is not None:
             log.warning("state of partition %d wiped: %s", partition, opened.wiped.detail)

@@ -8,9 +8,11 @@ from streams.engine.state.codec import CodecError, Meta
 from streams.engine.state.memory import MemoryStore
 from streams.engine.state.opening import Identity, Wiped, open_rocks
 from streams.engine.state.rocks import RocksStore, StateCorrupt, StateLocked
+from streams.engine.state.rocks_options import Budget
 from streams.engine.state.store import Pending, StateError, StateStore
 
 __all__ = [
+    "Budget",
     "CodecError",
     "Identity",
     "MemoryStore",
