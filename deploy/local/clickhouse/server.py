@@ -63,7 +63,9 @@ class Endpoint:
             await asyncio.wait(self._running, timeout=seconds)
         if self._running:
             await asyncio.get_running_loop().run_in_executor(self._control, self._engine.kill, None)
-            await asyncio.wait(self._running, timeout=seconds / 2)
+            # Meanwhile the last may have ended by itself, and nothing can't be waited for.
+            if self._running:
+                await asyncio.wait(self._running, timeout=seconds / 2)
 
     async def _query(self, request: web.Request, side: Side) -> web.StreamResponse:
         query_id = str(uuid4())
