@@ -29,6 +29,7 @@ from pydantic_settings import (
 from processors.breaker import Bounds
 from schemas.stores import Store, StoresError, parse_stores
 from schemas.topics import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Topics
+from streams import failpoints
 from streams.logs import LogFormat
 
 ENV_PREFIX: Final = "SHOPMETER_"
@@ -282,11 +283,10 @@ def _line(item: Mapping[str, Any]) -> str:
 
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
     """A misspelt variable would otherwise leave a default in force without a word."""
-    known = {f"{ENV_PREFIX}{field.upper()}" for field in Settings.model_fields}
+    fields = {f"{ENV_PREFIX}{field.upper()}" for field in Settings.model_fields}
+    known = {*fields, CONFIG_VARIABLE, failpoints.VARIABLE}
     unknown = sorted(
-        name
-        for name in environment
-        if name.startswith(ENV_PREFIX) and name != CONFIG_VARIABLE and name.split("__")[0] not in known
+        name for name in environment if name.startswith(ENV_PREFIX) and name.split("__")[0] not in known
     )
     if unknown:
         raise SettingsError(f"environment: {', '.join(unknown)}: no such setting; mend the name or unset it")

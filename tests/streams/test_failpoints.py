@@ -3,6 +3,7 @@
 import pytest
 
 from streams import failpoints
+from streams.settings import load_settings
 
 
 def test_without_the_variable_a_place_does_nothing() -> None:
@@ -28,3 +29,8 @@ def test_a_place_fails_at_its_time_and_only_then() -> None:
 def test_what_is_misspelt_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="places are"):
         failpoints.arm(text)
+
+
+def test_a_process_with_the_variable_still_has_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(failpoints.VARIABLE, "epoch.sent=kill@7")
+    load_settings()
