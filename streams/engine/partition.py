@@ -39,7 +39,7 @@ class Partition:
         producer: Any,
         begin: Mapping[str, int],
         options: EngineOptions,
-        pace: Pace | None = None,
+        pace: Pace,
     ) -> None:
         self.number = number
         self.topics = INPUTS
@@ -49,7 +49,7 @@ class Partition:
         self.positions = Positions(begin)
         self.ends = TopicEnds(INPUTS, idle_after=seconds(options.idle_after_ms))
         self._options = options
-        self._pace = pace or Pace(options)
+        self._pace = pace
         self._epoch_number = store.meta.number if store.meta else 0
         self._taken_ms = 0
         self._records = 0

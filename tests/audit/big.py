@@ -26,7 +26,7 @@ from streams.sink import address_of
 from tests.audit.run import Finding, ask_everything
 from tests.kafka.campaign.killing import kill_often
 from tests.kafka.campaign.moving import Moving
-from tests.kafka.campaign.visible import read_topic
+from tests.kafka.campaign.visible import read_sources
 from tests.kafka.pipeline_kit import Installation, installation
 from tests.oracle.definitions import TOPIC as DEFINITION
 from tests.oracle.definitions import definitions_of
@@ -78,7 +78,7 @@ async def run_big(
     async with installation(bootstrap, url, directory, scenario.settings(), partitions=8) as shop:
         await _play(shop, scenario, kills, seed)
         _say("all is visible; reading the topics back")
-        records = await _records(shop)
+        records = await read_sources(shop.settings, (*SOURCES, DEFINITION))
         if len(records) < events:
             raise AssertionError(f"{len(records)} records were sent, {events} are wanted: give another seed")
         conserved = await audit(shop.settings, settle_s=30)
@@ -110,15 +110,6 @@ async def _play(shop: Installation, scenario: Scenario, kills: int, seed: int) -
     await loading
     _say(f"all {load.sent} records sent")
     await shop.caught_up(seconds=DRAIN_SECONDS)
-
-
-async def _records(shop: Installation) -> list[RawRecord]:
-    records: list[RawRecord] = []
-    for topic in (*SOURCES, DEFINITION):
-        for record in await read_topic(shop.settings, shop.settings.topics.source(topic)):
-            at = None if record.timestamp < 0 else record.timestamp
-            records.append(RawRecord(topic, record.partition, record.offset, at, record.key, record.value))
-    return records
 
 
 async def _compare(shop: Installation, records: Sequence[RawRecord], questions: int, seed: int) -> Finding:

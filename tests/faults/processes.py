@@ -18,6 +18,7 @@ from tests.faults.stage import Outcome, Play, Stage, under_load
 STATE_DIR = "SHOPMETER_WORKER__STATE_DIR"
 EPOCH_PLACES = tuple(place for place in PLACES if place.startswith("epoch."))
 SINK_PLACES = tuple(place for place in PLACES if place.startswith("sink."))
+STEPS = (*EPOCH_PLACES, "chunk.taken", *SINK_PLACES)
 FATAL = 70
 
 
@@ -36,17 +37,17 @@ async def kill_worker(stage: Stage, times: int) -> Outcome:
 @case("F1 kill -9 at each step of a commit", "dies there, works again", short=1, long=5)
 async def kill_at_steps(stage: Stage, times: int) -> Outcome:
     async def fault(play: Play) -> None:
-        for place in (*EPOCH_PLACES, "chunk.taken", *SINK_PLACES):
-            member = play.sink if place in SINK_PLACES else play.worker
+        for place in STEPS:
+            is_sink = place in SINK_PLACES
+            member = play.sink if is_sink else play.worker
             for _ in range(times):
-                began = time.monotonic()
-                await restarted(play, f"{place}=kill@{play.chance.randint(1, 12)}", sink=member is play.sink)
+                await restarted(play, f"{place}=kill@{play.chance.randint(1, 12)}", sink=is_sink)
                 code = await play.dies(member, len(member.exits))
                 play.expect(code == -signal.SIGKILL, f"{place}: ended with {code}")
-                await restarted(play, "", sink=member is play.sink)
-                await play.works_again(max(began, time.monotonic()))
+                await restarted(play, "", sink=is_sink)
+                await play.works_again(time.monotonic())
 
-    return await under_load(stage, times * len((*EPOCH_PLACES, *SINK_PLACES, "chunk")), fault)
+    return await under_load(stage, times * len(STEPS), fault)
 
 
 async def restarted(
@@ -119,9 +120,7 @@ async def spoiled_state(stage: Stage, times: int) -> Outcome:
             how = ("deleted", "corrupt", "stale", "killed restore", "failed restore")[number % 5]
             await play.pause(1.0, 3.0)
             began = time.monotonic()
-            play.worker.wanted = False
-            play.worker.kill()
-            await play.worker.process.wait()
+            await play.worker.leave(kill=True)
             if how in ("deleted", "killed restore", "failed restore"):
                 shutil.rmtree(disk)
             elif how == "corrupt":

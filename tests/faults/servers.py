@@ -4,15 +4,12 @@ import asyncio
 import signal
 import time
 
-from aiokafka import AIOKafkaProducer
-
+from deploy.simulator.wire import SimRecord
 from tests.faults.matrix import case
 from tests.faults.processes import restarted
 from tests.faults.proxy import Wire
 from tests.faults.shim import Answer
 from tests.faults.stage import Outcome, Play, Stage, resident_mb, under_load
-from tests.kafka.campaign.load import REQUEST_BYTES
-from tests.oracle.records import RawRecord
 
 BROKER_KILLS = (signal.SIGTERM, signal.SIGKILL)
 PAUSE_SECONDS = 30.0
@@ -143,30 +140,13 @@ async def everything_twice(stage: Stage, times: int) -> Outcome:
     async def fault(play: Play) -> None:
         for _ in range(times):
             await asyncio.sleep(5.0)
-            sources = await play.shop.sources()
-            await again(play, sources)
+            # By their keys, so each goes to where it was.
+            repeats = [
+                SimRecord(record.topic, record.key or b"", record.value or b"", max(record.timestamp, 0))
+                for record in await play.shop.sources()
+            ]
+            await play.shop.load(repeats).run()
             await restarted(play, "")
             await play.works_again(time.monotonic())
 
     return await under_load(stage, times, fault)
-
-
-async def again(play: Play, sources: list[RawRecord]) -> None:
-    """Every record once more, to where it was."""
-    settings = play.shop.settings
-    async with AIOKafkaProducer(
-        **settings.kafka_client_options(), acks="all", enable_idempotence=True, max_request_size=REQUEST_BYTES
-    ) as sending:
-        for start in range(0, len(sources), 1_000):
-            await asyncio.gather(
-                *[
-                    await sending.send(
-                        settings.topics.source(record.topic),
-                        record.value,
-                        key=record.key,
-                        partition=record.partition,
-                        timestamp_ms=max(record.timestamp, 0),
-                    )
-                    for record in sources[start : start + 1_000]
-                ]
-            )

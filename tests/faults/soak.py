@@ -1,8 +1,6 @@
 """A long run at an even rate with a random fault every few minutes: exact, memory flat, disk bounded."""
 
 import asyncio
-import random
-import signal
 import time
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,6 +9,7 @@ from statistics import linear_regression
 
 from tests.faults.matrix import case
 from tests.faults.proxy import Wire
+from tests.faults.servers import BROKER_KILLS
 from tests.faults.shim import Answer
 from tests.faults.stage import Outcome, Play, Stage, resident_mb, under_load
 
@@ -28,7 +27,7 @@ async def kill_sink(play: Play) -> None:
 
 
 async def broker_restarts(play: Play) -> None:
-    play.stage.signal_broker(random.Random(len(play.back)).choice((signal.SIGTERM, signal.SIGKILL)))
+    play.stage.signal_broker(play.chance.choice(BROKER_KILLS))
     await play.stage.broker_returns()
 
 

@@ -23,10 +23,9 @@ from tests.kafka.campaign.members import Member
 from tests.kafka.campaign.moving import Moving
 from tests.kafka.campaign.report import Finding
 from tests.kafka.campaign.shops import DAY_SECONDS, large_history
-from tests.kafka.pipeline_kit import Installation, installation
+from tests.kafka.pipeline_kit import PARTITIONS, Installation, installation
 
 RATE = 1_000.0
-PARTITIONS = 4
 # Seconds of event time in a second: what a fault holds up for a minute stays within the allowed lateness.
 LIFE = 300.0
 LONGEST_SECONDS = 3 * 3_600

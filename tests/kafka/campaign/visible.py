@@ -1,7 +1,7 @@
 """What went in and what can be seen: the source topics as they lie in Kafka, the tables as ClickHouse answers."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -86,10 +86,10 @@ def _text(value: Any) -> Any:
     return [_text(item) for item in value] if isinstance(value, list) else value
 
 
-async def read_sources(settings: Settings) -> list[RawRecord]:
-    """Every committed record of the source topics, as any reader gets them: the oracle's input."""
+async def read_sources(settings: Settings, topics: Iterable[str] = SOURCES) -> list[RawRecord]:
+    """Every committed record of the source topics (short names), as any reader gets them: the oracle's input."""
     records: list[RawRecord] = []
-    for topic in SOURCES:
+    for topic in topics:
         for record in await read_topic(settings, settings.topics.source(topic)):
             timestamp = None if record.timestamp < 0 else record.timestamp
             records.append(

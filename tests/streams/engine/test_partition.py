@@ -4,6 +4,7 @@ import pytest
 
 from schemas.topics import INPUTS, SOURCES, TIMELESS
 from streams.engine.ends import End
+from streams.engine.pace import Pace
 from streams.engine.partition import Partition
 from streams.engine.state import MemoryStore
 from tests.streams.engine.kit import TinyProcessor, options
@@ -16,7 +17,15 @@ def partition(monkeypatch: pytest.MonkeyPatch) -> Partition:
     store = MemoryStore(0)
     begin = dict.fromkeys(INPUTS, 0)
     processor = TinyProcessor(0, store, None)
-    return Partition(0, processor=processor, store=store, producer=None, begin=begin, options=options())
+    return Partition(
+        0,
+        processor=processor,
+        store=store,
+        producer=None,
+        begin=begin,
+        options=options(),
+        pace=Pace(options()),
+    )
 
 
 def test_a_topic_ahead_waits_for_events_that_nobody_has_seen_yet(partition: Partition) -> None:
