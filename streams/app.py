@@ -18,11 +18,12 @@ import faust
 
 from schemas.epoch import ProcessorFactory
 from schemas.topics import Kind
-from streams.engine.engine import Engine, OpenStore, wall_clock_ms
+from streams.engine.engine import Engine, wall_clock_ms
 from streams.engine.fatal import Exit, exit_now
 from streams.engine.fetching import seconds
 from streams.engine.options import EngineOptions
 from streams.engine.state import Budget, Identity, MemoryStore, StateStore, open_rocks
+from streams.engine.takeover import OpenStore
 from streams.engine.telemetry import EngineTelemetry
 from streams.engine.transport import ChunkSchema, ChunkTransport
 from streams.settings import Settings

@@ -8,32 +8,32 @@ complete and its source topics are read from where that state says; it leaves at
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from math import ceil
 from typing import Any, Protocol
 
 from aiokafka import TopicPartition
 
 from schemas.epoch import ProcessorFactory
-from streams.engine.assigning import check_co_location, gather_or_cancel
+from streams.engine.assigning import check_co_location
 from streams.engine.chunks import Chunk
 from streams.engine.collector import Collector
 from streams.engine.ends import End
 from streams.engine.epochs import Cut, commit, elapsed, make_producer
 from streams.engine.fatal import Exit, exit_now
 from streams.engine.fetching import seconds
-from streams.engine.hearing import OnReport, hear_reports
+from streams.engine.hearing import Hear, Hearing, hear_reports
 from streams.engine.options import BrokenAssumption, EngineOptions
 from streams.engine.pace import Pace
 from streams.engine.partition import Partition
-from streams.engine.restore import Restored, restore
-from streams.engine.state import StateStore
+from streams.engine.restore import restore
+from streams.engine.takeover import OpenStore, Restore, Takeover, stop_producers
 from streams.engine.telemetry import EngineTelemetry, NoTelemetry
 
 log = logging.getLogger("shopmeter.engine")
 
 GAUGES_SECONDS = 1.0
-STOP_SECONDS = 5.0
 
 
 class Source(Protocol):
@@ -42,17 +42,6 @@ class Source(Protocol):
     async def open(self, offsets: dict[TopicPartition, int], assignment: int) -> bool:
         """Read these from these offsets, under this assignment. False when a rebalance took them away."""
         ...
-
-
-OpenStore = Callable[[int], StateStore]
-"""Partition -> its store, as the disk has it. Never restored yet."""
-
-
-Restore = Callable[[int, StateStore, EngineOptions], Awaitable[Restored]]
-
-
-Hear = Callable[[EngineOptions, OnReport], Coroutine[Any, Any, None]]
-"""Hands on every partition's reports for ever."""
 
 
 def wall_clock_ms() -> int:
@@ -85,13 +74,7 @@ class Engine:
         self.closed = False
         self.on_closed: Callable[[], None] = lambda: None
         """Called once, when everything is committed and given back."""
-        self._factory = factory
-        self._open_store = open_store
-        self._make_producer = make_producer
-        self._restore_store = restore
-        self._hear = hear
-        self._hearing: asyncio.Task[None] | None = None
-        self._reports: dict[int, bytes] = {}
+        self._hearing = Hearing(options, hear, self._on_report, exit)
         self._now_ms = now_ms
         self._assignment = 0
         self._live: dict[int, Partition] = {}
@@ -102,6 +85,15 @@ class Engine:
         self._gauges_at = 0.0
         self._ticked_at = 0.0
         self._pace = Pace(options)
+        self._takeover = Takeover(
+            options,
+            factory,
+            open_store,
+            make_producer=make_producer,
+            restore=restore,
+            telemetry=self.telemetry,
+            pace=self._pace,
+        )
 
     # --- what the consumer asks -------------------------------------------------------------------------------
 
@@ -224,8 +216,7 @@ class Engine:
                 "partitions were assigned before the last ones were revoked; the client broke its order"
             )
         self._assignment += 1
-        if self._hearing is None:
-            self._hearing = asyncio.ensure_future(self._hear_reports())
+        self._hearing.begin()
         try:
             numbers = check_co_location(assigned, self.options.topics)
         except BrokenAssumption as error:
@@ -234,29 +225,14 @@ class Engine:
         self._preparing_since = time.monotonic()
         self._preparing = asyncio.ensure_future(self._prepare(numbers, self._assignment))
 
-    async def _hear_reports(self) -> None:
-        try:
-            await self._hear(self.options, self._on_report)
-        except Exception as error:
-            self.exit(f"{self.options.topics.progress}: what partitions report can't be read", error)
-
     def _on_report(self, number: int, report: bytes) -> None:
-        self._reports[number] = report
         for partition in self._live.values():
             partition.processor.hear(number, report)
 
     async def _prepare(self, numbers: list[int], assignment: int) -> None:
-        producers = {number: self._make_producer(self.options, number) for number in numbers}
-        opened: dict[int, StateStore] = {}
         try:
-            # Producers first, all of them: each fences the last owner and ends the transaction it left open, so
-            # that the changelog's end and the state can't change any more once they are read.
-            await gather_or_cancel(producer.start() for producer in producers.values())
-            await gather_or_cancel(self._restore(number, producers, opened, assignment) for number in numbers)
+            await self._takeover.run(numbers, partial(self._enter, assignment))
         except asyncio.CancelledError:
-            for store in opened.values():
-                store.close()
-            await self._stop_producers(producers.values())
             raise
         except Exception as error:
             self.exit(f"partitions {numbers} can't be taken over", error)
@@ -264,39 +240,15 @@ class Engine:
         self.telemetry.ready(True)
         log.info("processing partitions %s", numbers)
 
-    async def _restore(
-        self, number: int, producers: dict[int, Any], opened: dict[int, StateStore], assignment: int
-    ) -> None:
-        began = time.monotonic()
-        store = opened[number] = self._open_store(number)
-        restored = await self._restore_store(number, store, self.options)
-        for topic, records in restored.unread.items():
-            log.error(
-                "%s/%d: %d records were deleted by retention before they were read", topic, number, records
-            )
-            self.telemetry.on_unread_expired(topic, number, records)
-        meta = store.meta.processor if store.meta else None
-        partition = Partition(
-            number,
-            processor=self._factory(number, store, meta),
-            store=store,
-            producer=producers[number],
-            begin=restored.begin,
-            options=self.options,
-            pace=self._pace,
-        )
+    async def _enter(self, assignment: int, partition: Partition, begin: Mapping[str, int]) -> None:
         topics = self.options.topics
-        offsets = {
-            TopicPartition(topics.source(name), number): offset for name, offset in restored.begin.items()
-        }
+        offsets = {TopicPartition(topics.source(name), partition.number): at for name, at in begin.items()}
         if not await self.source.open(offsets, assignment):
-            log.info("partition %d was revoked before it was restored", number)
+            log.info("partition %d was revoked before it was restored", partition.number)
             await asyncio.Event().wait()  # until the revocation cancels us
-        del opened[number], producers[number]
-        for other, report in self._reports.items():
+        for other, report in self._hearing.last.items():
             partition.processor.hear(other, report)
-        self._live[number] = partition
-        self.telemetry.on_restore(number, restored.records, time.monotonic() - began)
+        self._live[partition.number] = partition
 
     async def revoke(self) -> None:
         """A rebalance takes everything (the client is eager): commit what is processed, then drop it."""
@@ -320,15 +272,7 @@ class Engine:
         while (task := self._in_flight.get(partition.number)) is not None:
             await asyncio.wait([task])
         partition.store.close()
-        await self._stop_producers([partition.producer])
-
-    async def _stop_producers(self, producers: Any) -> None:
-        stops = [asyncio.ensure_future(producer.stop()) for producer in producers]
-        if stops:
-            _, late = await asyncio.wait(stops, timeout=STOP_SECONDS)
-            for task in late:
-                # Nothing is in flight, so nothing is lost; a socket that does not close must not hold a rebalance.
-                task.cancel()
+        await stop_producers([partition.producer])
 
     async def shutdown(self) -> None:
         """Commit what is processed and give everything back. Nothing is taken after this."""
@@ -336,9 +280,7 @@ class Engine:
             return
         self.closed = True
         await self.revoke()
-        if self._hearing is not None:
-            self._hearing.cancel()
-            await asyncio.wait([self._hearing])
+        await self._hearing.end()
         self.on_closed()
 
     # --- what the watchdog asks, from its thread --------------------------------------------------------------

@@ -5,14 +5,18 @@ compaction leaves of the past each partition's last report, and a part of those 
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from streams.engine.fatal import Exit
 from streams.engine.options import EngineOptions
 
 OnReport = Callable[[int, bytes], None]
+
+Hear = Callable[[EngineOptions, OnReport], Coroutine[Any, Any, None]]
+"""Hands on every partition's reports for ever."""
 
 WAIT_MS: Final = 500
 
@@ -47,3 +51,36 @@ async def hear_reports(options: EngineOptions, on_report: OnReport) -> None:
                 on_report(int(record.key), record.value)
     finally:
         await reader.stop()
+
+
+class Hearing:
+    """One worker's: from its first assignment until it shuts down. `last`: what each partition reported last."""
+
+    def __init__(self, options: EngineOptions, hear: Hear, on_report: OnReport, exit: Exit) -> None:
+        self.last: dict[int, bytes] = {}
+        self._options = options
+        self._hear = hear
+        self._tell = on_report
+        self._exit = exit
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Hear, if it does not yet. What can't be read ends the process."""
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._run())
+
+    async def end(self) -> None:
+        """Hear no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        try:
+            await self._hear(self._options, self._on_report)
+        except Exception as error:
+            self._exit(f"{self._options.topics.progress}: what partitions report can't be read", error)
+
+    def _on_report(self, number: int, report: bytes) -> None:
+        self.last[number] = report
+        self._tell(number, report)

@@ -8,10 +8,10 @@ from unittest import mock
 
 from sinks import delivery
 from streams import sink
-from streams.engine import engine, epochs, outbox, partition
+from streams.engine import engine, epochs, outbox, partition, takeover
 
 # Each of these reads a clock by the name `time`.
-_READERS: Final = (engine, epochs, outbox, partition, sink, delivery)
+_READERS: Final = (engine, epochs, outbox, partition, takeover, sink, delivery)
 # Far enough on that no event time of any world lies in the future.
 WALL_SECONDS: Final = 4_000_000_000.0
 

@@ -1,95 +1,18 @@
 """Partitions that come and go, with fakes for Kafka: who may process and commit when."""
 
 import asyncio
-import time
-from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 
-from schemas.epoch import PartitionProcessor, Record, StateReader
+from schemas.epoch import Record
 from schemas.topics import INPUTS
 from streams.engine.assigning import check_co_location
 from streams.engine.chunks import Chunk
-from streams.engine.ends import End
-from streams.engine.engine import Engine
-from streams.engine.hearing import OnReport
-from streams.engine.options import BrokenAssumption, EngineOptions
-from streams.engine.restore import Restored, starting_offsets
-from streams.engine.state import MemoryStore, StateStore
-from tests.streams.engine.kit import (
-    Exits,
-    FakeProducer,
-    FakeSource,
-    ProcessEnded,
-    TinyProcessor,
-    options,
-    records_of,
-    until,
-)
-
-
-class Bench:
-    """An engine on fakes. `log`: what happened, in order."""
-
-    def __init__(self, *, size: int = 1, **changes: Any) -> None:
-        self.log: list[str] = []
-        self.exits = Exits()
-        self.producers: dict[int, FakeProducer] = {}
-        self.stores: dict[int, MemoryStore] = {}
-        self.processors: dict[int, TinyProcessor] = {}
-        self.restore_gate: asyncio.Event | None = None
-        self.fail = ""
-        self.size = size
-        self.source = FakeSource()
-        self.engine = Engine(
-            options(**changes),
-            self._processor,
-            self._store,
-            exit=self.exits,
-            make_producer=self._producer,
-            restore=self._restore,
-            hear=self._hear,
-            now_ms=lambda: 0,
-        )
-        self.engine.source = self.source
-
-    def _processor(self, partition: int, state: StateReader, meta: bytes | None) -> PartitionProcessor:
-        self.processors[partition] = TinyProcessor(partition, state, meta, size=self.size)
-        return self.processors[partition]
-
-    def _store(self, partition: int) -> StateStore:
-        return self.stores.setdefault(partition, MemoryStore(partition))
-
-    def _producer(self, _: EngineOptions, partition: int) -> FakeProducer:
-        self.producers[partition] = FakeProducer(log=self.log, fail=self.fail)
-        return self.producers[partition]
-
-    async def _hear(self, _: EngineOptions, on_report: OnReport) -> None:
-        self.on_report = on_report
-        await asyncio.Event().wait()
-
-    async def _restore(self, partition: int, store: StateStore, _: EngineOptions) -> Restored:
-        self.log.append("restore")
-        if self.restore_gate is not None:
-            await self.restore_gate.wait()
-        offsets = store.meta.offsets if store.meta else {}
-        return Restored({name: offsets.get(name, 0) for name in INPUTS}, {}, 0)
-
-    def assign(self, *numbers: int) -> None:
-        self.engine.assign(
-            frozenset(
-                TopicPartition(options().topics.source(name), number) for name in INPUTS for number in numbers
-            )
-        )
-
-    async def ready(self, *numbers: int) -> None:
-        self.assign(*numbers)
-        await until(lambda: len(self.engine.wanted()[1]) == len(numbers) * len(INPUTS))
-
-    def chunk(self, begin: int, count: int = 1, *, partition: int = 0, value: bytes = b"v") -> Chunk:
-        records = [Record(begin + n, 0, b"k", value) for n in range(count)]
-        return Chunk("cart", partition, begin, begin + count, records, self.engine.wanted()[0])
+from streams.engine.options import BrokenAssumption
+from streams.engine.restore import starting_offsets
+from tests.streams.engine.bench import Bench
+from tests.streams.engine.kit import ProcessEnded, options, records_of, until
 
 
 async def test_all_producers_are_started_before_anything_is_restored() -> None:
@@ -279,87 +202,3 @@ def test_reading_goes_on_from_the_state_and_says_what_retention_took_away() -> N
     assert unread == {"click": 3}
     with pytest.raises(BrokenAssumption, match=r"order/0.*made anew"):
         starting_offsets(0, {"order": 6}, begins, ends)
-
-
-async def test_the_next_chunk_of_a_thin_topic_is_cut_to_the_time_that_alignment_bears() -> None:
-    bench = Bench(alignment_ms=1_000)
-    await bench.ready(0)
-    processor, partition = bench.processors[0], bench.engine._live[0]
-    size = partition.chunk_size("cart")
-    processor.times = {"cart": 10_000}
-    await bench.engine.take(bench.chunk(0, size))
-    assert partition.chunk_size("cart") == 2 * size  # it was full, and nothing is known of its span
-    processor.advance = {"cart": 40_000}  # 40 s in one chunk, where twelve are allowed
-    await bench.engine.take(bench.chunk(size, 2 * size))
-    assert partition.chunk_size("cart") == 2 * size * 12 // 40
-    assert partition.chunk_size("click") == size
-
-
-async def test_an_epoch_lasts_longer_while_a_backlog_is_known() -> None:
-    for intervals, due in ((2, False), (5, True)):
-        bench = Bench(epoch_interval_ms=60_000)
-        await bench.ready(0)
-        partition = bench.engine._live[0]
-        await bench.engine.take(bench.chunk(0, 5))
-        assert not partition.is_due()
-        partition.flushed_at -= intervals * 60
-        partition._first_chunk_at = partition.flushed_at
-        assert partition.is_due()  # nothing is known of a backlog
-        now = time.monotonic()
-        partition.note_end("cart", End(1_000, now), now)
-        assert partition.is_due() is due
-        partition.note_end("cart", End(5, now), now)
-        assert partition.is_due()
-
-
-async def test_what_comes_after_an_interval_of_nothing_is_due_at_once() -> None:
-    bench = Bench(epoch_interval_ms=60_000)
-    await bench.ready(0)
-    partition = bench.engine._live[0]
-    partition.flushed_at -= 60
-    await bench.engine.take(bench.chunk(0))
-    await bench.engine.tick()
-    await until(lambda: bench.stores[0].meta is not None)
-    await bench.engine.take(bench.chunk(1))
-    assert not partition.is_due()
-
-
-async def test_partitions_that_are_due_together_are_spread_over_the_ticks_of_an_interval() -> None:
-    bench = Bench(epoch_interval_ms=60_000)
-    await bench.ready(0, 1)
-    for number in (0, 1):
-        bench.engine._live[number].flushed_at -= 100 + number
-        await bench.engine.take(bench.chunk(0, partition=number))
-    bench.engine._ticked_at = time.monotonic() - 6
-    await bench.engine.tick()
-    await until(lambda: bench.stores[1].meta is not None)  # the longest waiting
-    assert bench.stores[0].meta is None
-    bench.engine._ticked_at = time.monotonic() - 60
-    await bench.engine.tick()
-    await until(lambda: bench.stores[0].meta is not None)
-
-
-async def test_an_epoch_is_cut_when_it_has_taken_so_many_records() -> None:
-    bench = Bench(epoch_max_records=5)
-    await bench.ready(0)
-    await bench.engine.take(bench.chunk(0, 4))
-    assert 0 not in bench.engine._in_flight
-    await bench.engine.take(bench.chunk(4))
-    assert 0 in bench.engine._in_flight
-    await until(lambda: 0 not in bench.engine._in_flight)
-    assert bench.producers[0].offsets[TopicPartition("t.cart", 0)] == 5
-    await bench.engine.take(bench.chunk(5, 4))
-    assert 0 not in bench.engine._in_flight
-
-
-async def test_a_tick_lets_epochs_in_flight_go_on_between_two_partitions() -> None:
-    bench = Bench()
-    await bench.ready(0, 1)
-    for number in (0, 1):
-        await bench.engine.take(bench.chunk(0, partition=number))
-    ticking = asyncio.ensure_future(bench.engine.tick())
-    await until(lambda: 0 in bench.engine._in_flight)
-    assert 1 not in bench.engine._in_flight
-    await ticking
-    await until(lambda: not bench.engine._in_flight)
-    assert all(bench.producers[number].offsets for number in (0, 1))

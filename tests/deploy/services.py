@@ -1,0 +1,42 @@
+"""Services of one line of Python each, for the tests of the supervisor."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import psutil
+
+from deploy.local.service import ReadyCheck, Service
+
+SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+
+
+def python(
+    name: str, code: str, directory: Path, ready: ReadyCheck | None = None, stop_seconds: float = 5
+) -> Service:
+    """A service that runs a line of Python, by default ready when it has printed something."""
+    log = directory / "logs" / f"{name}.log"
+
+    async def has_printed() -> bool:
+        return log.stat().st_size > 0
+
+    return Service(
+        name=name,
+        argv=(sys.executable, "-S", "-c", code),
+        log=log,
+        ready=ready or has_printed,
+        ready_seconds=20,
+        stop_seconds=stop_seconds,
+    )
+
+
+def alive(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+async def gone(pid: int, seconds: float = 10) -> None:
+    """Wait for the end of a process that is not this one's child."""
+    async with asyncio.timeout(seconds):
+        while alive(pid):
+            await asyncio.sleep(0.02)
