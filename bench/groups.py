@@ -10,7 +10,6 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from bench.stack import Stack
-from schemas.tables import ROWS_TABLES
 from schemas.topics import Kind
 from streams.settings import Settings
 
@@ -77,7 +76,7 @@ async def watching(stack: Stack) -> AsyncIterator[Groups]:
 
 async def clear_outputs(stack: Stack, settings: Settings) -> None:
     """Everything but the source topics is made anew, so that a run reads nothing of the one before it."""
-    topics = settings.topics.all(ROWS_TABLES)
+    topics = settings.topics.all()
     outputs = [topic.name for topic in topics if topic.kind is not Kind.SOURCE]
     admin: Any = AIOKafkaAdminClient(bootstrap_servers=stack.bootstrap)
     await admin.start()

@@ -25,7 +25,6 @@ from deploy.local.kafka import KafkaBroker
 from deploy.local.service import ReadyCheck, Service
 from deploy.local.supervisor import Supervisor
 from schemas.stores import Store
-from schemas.tables import ROWS_TABLES
 from sinks.clickhouse import Address
 from sinks.migrate import migrate
 from streams.settings import ClickHouseSettings, KafkaSettings, Settings
@@ -68,7 +67,7 @@ class Stack:
 
     async def make_topics(self, settings: Settings) -> None:
         """Whatever is missing."""
-        await create_topics(settings, ROWS_TABLES)
+        await create_topics(settings)
 
     async def make_database(self, settings: Settings, stores: dict[str, Store]) -> None:
         """Tables, views and stores."""

@@ -47,10 +47,9 @@ def write_default_stores(settings: Settings) -> None:
 async def make_topics(settings: Settings) -> str:
     """Make what is missing; how many there are. StackError if one is not as it must be."""
     # Imported late, like the migration: the broker starts while Python is still reading libraries.
-    from schemas.tables import ROWS_TABLES
     from streams.topics import create_topics
 
-    report = await create_topics(settings, ROWS_TABLES)
+    report = await create_topics(settings)
     if report.problems:
         raise StackError("topics: " + "; ".join(str(problem) for problem in report.problems))
     count = len(report.created) + len(report.existing)

@@ -72,7 +72,7 @@ class Epoch(NamedTuple):
     """Key -> value, None = delete. One changelog record each."""
     seen: Sequence[Seen]
     rows: Mapping[str, Sequence[tuple[bytes, bytes]]]
-    """Table -> (row key, encoded row); one record each on the table's rows topic. Order within a table is kept."""
+    """Table -> (row key, encoded row); one record each on the rows topic. Order within a table is kept."""
     outgoing: Sequence[Outgoing]
     expire_before_day: int
     """State and seen digests with 0 < `expires_day` < this day may go (the engine deletes them, in bounded steps)."""

@@ -1,6 +1,6 @@
 """What the workers write: one struct a table, absolute and versioned, never an increment.
 
-On the wire (the rows topics) a row is its struct as a MessagePack array, fields in order. `born` is the day (UTC) under
+On the wire (the rows topic) a row is its struct as a MessagePack array, fields in order. `born` is the day (UTC) under
 which the row stands from its first version on: its dates can still move, its place can't, or ClickHouse would keep both.
 `version` is the epoch's Lamport clock: the higher one wins. Neither is part of what a row *says* (see `BOOKKEEPING`).
 """

@@ -88,7 +88,7 @@ _FLAGS: Final = Derived(
 
 
 class Table(NamedTuple):
-    """One table, fed by the rows topic of the same name (or by the dead-letter topic)."""
+    """One table, fed by the rows topic; `interventions` and `dead_letters` by their own."""
 
     name: str
     row: type[Struct]
@@ -99,7 +99,6 @@ class Table(NamedTuple):
     """Stored by the day a row was born, after the store: reads of a period touch its days, and FINAL merges the last."""
     ttl: str = ""
     """A ClickHouse TTL expression, or empty: kept for ever."""
-    rows_topic: bool = True
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -189,7 +188,7 @@ TABLES: Final = {
         Table("ledger", rows.LedgerRow, ("topic", "partition", "hour")),
         Table("watermarks", rows.WatermarkRow, ("partition",)),
         Table("interventions", rows.InterventionRow, ("kind", "topic", "partition", "offset")),
-        Table("dead_letters", rows.DeadLetterRow, ("topic", "partition", "offset"), rows_topic=False),
+        Table("dead_letters", rows.DeadLetterRow, ("topic", "partition", "offset")),
     )
 }
 
@@ -202,7 +201,8 @@ SETTINGS: Final = {
     "min_age_to_force_merge_on_partition_only": 1,
 }
 
-ROWS_TABLES: Final = tuple(table.name for table in TABLES.values() if table.rows_topic)
+# What workers write; the others come of a command done by hand, and of the dead-letter topic.
+ROWS_TABLES: Final = tuple(name for name in TABLES if name not in ("interventions", "dead_letters"))
 
 _SOURCE: Final = PurePosixPath("schemas/rows.py")
 _FIELD = re.compile(r"^    (\w+): \w+(?: = \w+)?(?:  # (.*))?$")

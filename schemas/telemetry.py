@@ -111,7 +111,7 @@ _DECLARED: Final = (
            "From an epoch's first chunk until it is committed.", (), SLOW),
     Signal("shopmeter_commit_seconds", _H, "seconds", _WORKER, "The Kafka transaction of one epoch.", (), SLOW),
     Signal("shopmeter_epoch_bytes", _H, "bytes", _WORKER, "State changelog of one epoch, compressed.", (), SIZES),
-    Signal("shopmeter_rows_total", _C, "rows", _WORKER, "Rows committed to the rows topics.", ("table",)),
+    Signal("shopmeter_rows_total", _C, "rows", _WORKER, "Rows committed to the rows topic.", ("table",)),
     Signal("shopmeter_event_to_row_seconds", _H, "seconds", _WORKER,
            "From the time of an epoch's newest event until its rows are committed.", (), LONG),
     # worker: state and membership

@@ -90,6 +90,17 @@ _DEAD_LETTER = {
 }
 
 
+def row_key(table: str, key: bytes) -> bytes:
+    """The key of a rows record. Its table comes first: all tables share the topic, and compaction must keep each."""
+    return b"%b/%b" % (table.encode(), key)
+
+
+def table_of(key: bytes | None) -> str:
+    """The table that a rows record is for; empty when its key names none."""
+    table, slash, _ = (key or b"").partition(b"/")
+    return table.decode("ascii", "replace") if slash else ""
+
+
 class Topics:
     """The topics of one installation: `prefix` before every name, `application` before the changelog's.
 
@@ -104,6 +115,8 @@ class Topics:
         # What an earlier application sent itself is not for this one, which computes everything again.
         self.forwarded: Final = f"{application}-{FORWARDED}"
         self.inputs: Final = tuple(self.source(name) for name in INPUTS)
+        self.rows: Final = prefix + "rows"
+        self.interventions: Final = prefix + "interventions"
         self.dead_letter: Final = prefix + "dead-letter"
         self.definition: Final = prefix + DEFINITION
         self.changelog: Final = f"{application}-changelog"
@@ -123,21 +136,19 @@ class Topics:
         """`shop.impression` -> `impression`."""
         return FORWARDED if topic == self.forwarded else topic.removeprefix(self.prefix)
 
-    def rows(self, table: str) -> str:
-        """`sessions` -> `shop.rows.sessions`."""
-        return f"{self.prefix}rows.{table.replace('_', '-')}"
+    @property
+    def sunk(self) -> tuple[str, ...]:
+        """What the sinks read, co-partitioned: rows, what was done by hand, dead letters."""
+        return (self.rows, self.interventions, self.dead_letter)
 
-    def table_of(self, topic: str) -> str:
-        """`shop.rows.sessions` -> `sessions`."""
-        return topic.removeprefix(self.prefix + "rows.").replace("-", "_")
-
-    def all(self, tables: tuple[str, ...]) -> tuple[Topic, ...]:
-        """Every topic that must exist; `tables` are the names of the rows topics."""
+    def all(self) -> tuple[Topic, ...]:
+        """Every topic that must exist."""
         return (
             *(Topic(name, Kind.SOURCE, _SOURCE) for name in self.sources),
             Topic(self.forwarded, Kind.FORWARDED, _FORWARDED),
             Topic(self.definition, Kind.DEFINITION, _DEFINITION),
-            *(Topic(self.rows(table), Kind.ROWS, _COMPACTED) for table in tables),
+            Topic(self.rows, Kind.ROWS, _COMPACTED),
+            Topic(self.interventions, Kind.ROWS, _COMPACTED),
             Topic(self.dead_letter, Kind.DEAD_LETTER, _DEAD_LETTER),
             Topic(self.changelog, Kind.CHANGELOG, _COMPACTED),
             # One partition: what partitions report of each other must be read in the order in which it was said.

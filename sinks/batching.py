@@ -1,4 +1,4 @@
-"""Records of rows topics gathered into batches: by table and month, the highest version of each key, bounded memory.
+"""Records of the rows topic gathered into batches: by table and month, the highest version of each key, bounded memory.
 
 A row that was written ten times since the last flush is inserted once. That is an economy, not a guarantee: the table
 itself lets the higher version win.
@@ -34,7 +34,7 @@ class Held(NamedTuple):
 
 
 class BadRow(Exception):
-    """A record of a rows topic that is no row. Rows are ours alone, so it is a bug or a stranger's write: stop."""
+    """A record of the rows topic that is no row. Rows are ours alone, so it is a bug or a stranger's write: stop."""
 
 
 class RowBuffer:
@@ -55,8 +55,13 @@ class RowBuffer:
         """Take a wire row. Raises BadRow, naming the record."""
         if wire is None:
             raise BadRow(f"{origin}: a tombstone; a row is withdrawn by is_deleted, see docs/runbook.md")
+        known = WIRE_TABLES.get(table)
+        if known is None:
+            raise BadRow(
+                f"{origin}: its key names no table that is known here; a newer Shopmeter's? upgrade the sink"
+            )
         try:
-            key, month, version, wire = WIRE_TABLES[table].check(wire)
+            key, month, version, wire = known.check(wire)
         except Unreadable as error:
             raise BadRow(f"{origin}: {error}") from None
         group = self._groups.setdefault((table, month), {})

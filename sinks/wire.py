@@ -1,4 +1,4 @@
-"""Rows as they come from the rows topics: checked to the last number, then passed on as the bytes they are.
+"""Rows as they come from the rows topic: checked to the last number, then passed on as the bytes they are.
 
 ClickHouse wraps an integer that is too large, and reads MessagePack rows one value after the other without a frame: a row
 with one field too few would shift every row behind it. So nothing reaches an insert that was not decoded here first.

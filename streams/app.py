@@ -6,7 +6,7 @@ shop.session  shop.impression  shop.click  shop.cart  shop.order  shop.journey-n
 agent `chunks`  ──>  engine  ──>  processor of the partition
       │ every half second, or sooner when much is pending: one transaction a partition
       ▼
-changelog (state, offsets)    shop.rows.<table>    shop.dead-letter
+changelog (state, offsets)    shop.rows    shop.dead-letter
 """
 
 import logging
@@ -137,7 +137,7 @@ def store_opener(
         return MemoryStore
     topics = settings.topics
     retention_ms = int(
-        next(topic.config["delete.retention.ms"] for topic in topics.all(()) if topic.kind is Kind.CHANGELOG)
+        next(topic.config["delete.retention.ms"] for topic in topics.all() if topic.kind is Kind.CHANGELOG)
     )
 
     budget = Budget()  # of all partitions: one each would be a cache of 32 MiB each

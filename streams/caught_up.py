@@ -49,7 +49,7 @@ async def caught_up(
     1. the ends of the source topics (definitions too) are captured, records of open transactions included
     2. the workers' committed offsets pass the last record before those ends
     3. the same for what those records made the workers send each other, as often as that may go on
-    4. the ends of the rows topics are captured: rows and offsets are of one transaction, so these hold the rows
+    4. the ends of what sinks read are captured: rows and offsets are of one transaction, so these hold the rows
     5. the sinks' committed offsets pass the last record before those; they insert before they commit
 
     `on_progress` is called about ten times a second. Raises NotCaughtUp after `timeout_s` seconds (None: never),

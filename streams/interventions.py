@@ -17,7 +17,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from schemas.rows import InterventionRow
-from schemas.topics import MAX_RECORD_BYTES
+from schemas.topics import MAX_RECORD_BYTES, row_key
 from streams.settings import Settings
 
 TABLE: Final = "interventions"
@@ -61,7 +61,7 @@ class Desk:
     """Notes and records, sent together or not at all. Made by `open_desk`."""
 
     def __init__(self, settings: Settings, producer: Any, done: Iterable[InterventionRow]) -> None:
-        self._topic = settings.topics.rows(TABLE)
+        self._topic = settings.topics.interventions
         self._producer = producer
         self._done = {(row.kind, _place(row)) for row in done}
 
@@ -86,7 +86,7 @@ class Desk:
             ]
             for place in places:
                 row = InterventionRow(kind.value, *place, born=now_ms // _DAY_MS, done_at=now_ms, version=1)
-                key = f"{kind}|{place}".encode()
+                key = row_key(TABLE, f"{kind}|{place}".encode())
                 sent.append(
                     await self._producer.send(self._topic, _encode(row), key=key, partition=place.partition)
                 )
@@ -123,7 +123,7 @@ async def read_interventions(settings: Settings) -> list[InterventionRow]:
         isolation_level="read_committed",
         fetch_max_wait_ms=50,
     )
-    topic = settings.topics.rows(TABLE)
+    topic = settings.topics.interventions
     rows: dict[bytes, InterventionRow] = {}
     await consumer.start()
     try:

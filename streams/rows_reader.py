@@ -1,8 +1,7 @@
-"""The sink's side of Kafka: committed rows in, offsets back, and the ends up to which a watermark has to wait."""
+"""The sink's side of Kafka: committed rows in, offsets back."""
 
-import asyncio
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -10,13 +9,10 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import (
     CommitFailedError,
     IllegalStateError,
-    KafkaError,
     RebalanceInProgressError,
     UnknownMemberIdError,
 )
 
-from schemas.tables import ROWS_TABLES
-from sinks.ripening import Place
 from streams.settings import Settings
 
 SESSION_TIMEOUT_MS: Final = 10_000
@@ -24,10 +20,12 @@ HEARTBEAT_MS: Final = 3_000
 FETCH_WAIT_MS: Final = 100
 # What the client reads ahead at most while we insert or wait: it fetches no further before this is taken.
 FETCH_MAX_BYTES: Final = 16 * 1_048_576
-ENDS_TIMEOUT_S: Final = 5.0
 # While ClickHouse is away nothing is polled, for hours if need be, and membership must not end. A loop that hangs sends
 # no heartbeats, so a dead sink is found out by its session.
 NO_POLL_LIMIT_MS: Final = 2**31 - 1
+
+Place = tuple[str, int]
+"""(topic, partition)"""
 
 log = logging.getLogger("shopmeter.sink")
 
@@ -41,14 +39,13 @@ class AssignmentBroken(Exception):
 
 
 class RowsReader(ConsumerRebalanceListener):  # type: ignore[misc]
-    """A consumer of all rows topics and the dead letters. `generation` grows with every rebalance."""
+    """A consumer of rows, interventions and dead letters. `generation` grows with every rebalance."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         topics = settings.topics
-        self.watermarks: Final = topics.rows("watermarks")
         self.dead_letters: Final = topics.dead_letter
-        self.topics: Final = (*(topics.rows(table) for table in ROWS_TABLES), topics.dead_letter)
+        self.topics: Final = topics.sunk
         self.group: Final = f"{settings.application}-sink"
         self.generation = 0
         self.assigned = False
@@ -56,13 +53,11 @@ class RowsReader(ConsumerRebalanceListener):  # type: ignore[misc]
         self._fault: Exception | None = None
         self._committed: dict[TopicPartition, int] = {}
         self._consumer: Any = None
-        self._ends: Any = None
 
     async def start(self) -> None:
         """Connect and join the group. Raises KafkaError when the brokers can't be reached."""
-        options = self._settings.kafka_client_options()
         self._consumer = AIOKafkaConsumer(
-            **options,
+            **self._settings.kafka_client_options(),
             client_id=f"{self.group}-{self._settings.sink.instance}",
             group_id=self.group,
             # Without it a restart after kill -9 would wait for the ghost of its predecessor.
@@ -77,19 +72,14 @@ class RowsReader(ConsumerRebalanceListener):  # type: ignore[misc]
             fetch_max_wait_ms=FETCH_WAIT_MS,
             fetch_max_bytes=FETCH_MAX_BYTES,
         )
-        # Ends with the records of open transactions: of a read_committed client they are those of closed ones, and a
-        # transaction ends at different moments in different partitions.
-        self._ends = AIOKafkaConsumer(**options, client_id=f"{self.group}-ends", group_id=None)
         self._consumer.subscribe(list(self.topics), listener=self)
-        await self._ends.start()
         await self._consumer.start()
 
     async def stop(self) -> None:
         """Leave Kafka. A static member's partitions stay reserved for its restart."""
-        for client in (self._consumer, self._ends):
-            if client is not None:
-                await client.stop()
-        self._consumer = self._ends = None
+        if self._consumer is not None:
+            await self._consumer.stop()
+        self._consumer = None
 
     def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """Called by the client before partitions are given out anew."""
@@ -103,16 +93,17 @@ class RowsReader(ConsumerRebalanceListener):  # type: ignore[misc]
         self._is_rebalancing = False
         self._committed = {}
         shares = {topic: {tp.partition for tp in assigned if tp.topic == topic} for topic in self.topics}
-        odd = [topic for topic in self.topics if shares[topic] != shares[self.watermarks]]
+        first, *others = self.topics
+        odd = [topic for topic in others if shares[topic] != shares[first]]
         if odd:
             # Kept for `fetch`: the client only logs what a listener raises.
             self._fault = AssignmentBroken(
-                f"{odd[0]} came with partitions {sorted(shares[odd[0]])}, {self.watermarks} with"
-                f" {sorted(shares[self.watermarks])}: all topics need the same partition count;"
+                f"{odd[0]} came with partitions {sorted(shares[odd[0]])}, {first} with"
+                f" {sorted(shares[first])}: all topics need the same partition count;"
                 " run `shopmeter topics check`"
             )
         self.assigned = bool(assigned)
-        log.info("sink %s has partitions %s", self._settings.sink.instance, sorted(shares[self.watermarks]))
+        log.info("sink %s has partitions %s", self._settings.sink.instance, sorted(shares[first]))
 
     async def fetch(self, *, timeout_ms: int, max_records: int) -> Mapping[TopicPartition, Sequence[Any]]:
         """Records in offset order for each partition, of the generation at the moment of return."""
@@ -138,19 +129,6 @@ class RowsReader(ConsumerRebalanceListener):  # type: ignore[misc]
         except IllegalStateError as error:
             raise Revoked(str(error)) from error
         return out
-
-    async def ends(self, partitions: Iterable[int], topics: Iterable[str]) -> dict[Place, int]:
-        """The high watermarks of these partitions now; empty if the broker does not answer in time."""
-        wanted = [TopicPartition(topic, partition) for topic in topics for partition in partitions]
-        try:
-            async with asyncio.timeout(ENDS_TIMEOUT_S):
-                ends = await self._ends.end_offsets(wanted)
-        except (KafkaError, TimeoutError) as error:
-            log.warning(
-                "ends of the rows topics are not known, watermarks wait: %s", error or "no answer in time"
-            )
-            return {}
-        return {(tp.topic, tp.partition): end for tp, end in ends.items()}
 
     async def commit(self, places: Mapping[Place, int]) -> None:
         """Commit the next offsets. A commit that fails costs a repetition, nothing else."""

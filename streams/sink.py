@@ -3,7 +3,7 @@
 One flush, in an order that is the guarantee:
 1. take the rows held, and the position of every partition, while nothing is fetched
 2. insert the rows, a batch for each table and month; wait as long as ClickHouse is away
-3. insert the watermarks whose rows are visible now
+3. insert the watermarks: each was read behind the rows it speaks of, and these are visible now
 4. commit the positions. A crash before it repeats the inserts, and the versions make the repeat harmless
 
 While one flush is on its way the next batch is read, and then nothing more: Kafka is the buffer.
@@ -20,23 +20,24 @@ from typing import Any, Final
 import msgspec
 from aiokafka.errors import KafkaError
 
-from schemas.tables import ROWS_TABLES
+from schemas.topics import table_of
 from sinks.base import Batch, Sink
 from sinks.batching import Origin, RowBuffer
 from sinks.clickhouse import MAX_BATCH_ROWS, Address, ClickHouseSink
 from sinks.dead_letters import dead_letter_row
 from sinks.delivery import Delivery
-from sinks.ripening import Place, Ripening
 from sinks.telemetry import NoTelemetry, SinkTelemetry
 from streams import failpoints
-from streams.rows_reader import Revoked, RowsReader
+from streams.rows_reader import Place, Revoked, RowsReader
 from streams.settings import Settings
 
+WATERMARKS: Final = "watermarks"
+DEAD_LETTERS: Final = "dead_letters"
 BUFFER_MAX_BYTES: Final = 64 * 1_048_576
 FETCH_MAX_RECORDS: Final = 10_000
-# Without rows there are still transaction markers to get behind, and watermarks that ripen.
+# Without rows there are still transaction markers to get behind.
 IDLE_FLUSH_S: Final = 1.0
-RIPENING_FLUSH_S: Final = 0.1
+REVOKED_PAUSE_S: Final = 0.1
 # How soon the end of a flush is noticed when no records come in.
 FLUSHING_FETCH_MS: Final = 20
 # Of the ten seconds that a stop may take: the flush in flight gets these, Kafka the rest.
@@ -92,16 +93,12 @@ class SinkProcess:
         self._telemetry = telemetry
         self._stop = stop
         self._reader = RowsReader(settings)
-        self._table_of = {settings.topics.rows(table): table for table in ROWS_TABLES}
         self._delivery = Delivery(sink, wait=self._wait, telemetry=telemetry)
         self._encode = msgspec.msgpack.Encoder().encode
         self._buffer = RowBuffer(
             max_rows=min(settings.sink.batch_max_rows, MAX_BATCH_ROWS), max_bytes=BUFFER_MAX_BYTES
         )
         self._max_wait_s = settings.sink.batch_max_wait_ms / 1000
-        self._ripening = Ripening(
-            [topic for topic in self._reader.topics if topic != self._reader.watermarks]
-        )
         self._newest: dict[str, int] = {}
         self._generation = 0
         self._flush_generation = 0
@@ -156,32 +153,32 @@ class SinkProcess:
     def _begin_generation(self) -> None:
         self._generation = self._reader.generation
         self._buffer.clear()
-        self._ripening.clear()
         self._first_row_at = None
         self._telemetry.ready(self._reader.assigned)
 
     def _take(self, topic: str, partition: int, records: Sequence[Any]) -> None:
         """Records of one partition into the buffer. Raises BadRow."""
-        table = self._table_of.get(topic, "dead_letters")
-        newest = self._newest.get(table, 0)
+        newest = self._newest
         for record in records:
             origin = Origin(topic, partition, record.offset)
             if topic == self._reader.dead_letters:
-                row = dead_letter_row(
-                    partition=partition,
-                    offset=record.offset,
-                    timestamp=record.timestamp,
-                    key=record.key,
-                    value=record.value,
-                    headers=record.headers,
+                table, wire = (
+                    DEAD_LETTERS,
+                    self._encode(
+                        dead_letter_row(
+                            partition=partition,
+                            offset=record.offset,
+                            timestamp=record.timestamp,
+                            key=record.key,
+                            value=record.value,
+                            headers=record.headers,
+                        )
+                    ),
                 )
-                self._buffer.add(table, self._encode(row), origin)
-            elif topic == self._reader.watermarks:
-                self._ripening.add(record.value, origin)
             else:
-                self._buffer.add(table, record.value, origin)
-            newest = max(newest, record.timestamp)
-        self._newest[table] = newest
+                table, wire = table_of(record.key), record.value
+            self._buffer.add(table, wire, origin)
+            newest[table] = max(newest.get(table, 0), record.timestamp)
         if self._first_row_at is None and self._buffer.rows:
             self._first_row_at = time.monotonic()
 
@@ -190,14 +187,14 @@ class SinkProcess:
         now = time.monotonic()
         if self._first_row_at is not None:
             return self._first_row_at + self._max_wait_s - now
-        return self._flushed_at + (RIPENING_FLUSH_S if self._ripening else IDLE_FLUSH_S) - now
+        return self._flushed_at + IDLE_FLUSH_S - now
 
     async def _start_flush(self) -> None:
         # 1. Positions only move in `fetch`, so they and the rows held agree.
         try:
             positions = await self._reader.positions()
         except Revoked:
-            await asyncio.sleep(RIPENING_FLUSH_S)  # the client tells us in a moment
+            await asyncio.sleep(REVOKED_PAUSE_S)  # the client tells us in a moment
             return
         batches = list(self._buffer.take())
         self._first_row_at = None
@@ -230,41 +227,25 @@ class SinkProcess:
         batches: Sequence[tuple[Batch, list[Origin]]],
         newest: Mapping[str, int],
     ) -> None:
-        if unbounded := self._ripening.unbounded():
-            ends = await self._reader.ends(unbounded, self._ripening.siblings)
-            self._still_ours(generation)
-            self._ripening.bound(ends)
+        rows = [taken for taken in batches if taken[0].table != WATERMARKS]
+        watermarks = [taken for taken in batches if taken[0].table == WATERMARKS]
         # 2.
-        await _all(self._delivery.deliver(batch, origins) for batch, origins in batches)
+        await _all(self._delivery.deliver(batch, origins) for batch, origins in rows)
         self._still_ours(generation)
         failpoints.reach("sink.inserted")
         # 3.
-        ripe = RowBuffer(max_rows=len(positions) + 1, max_bytes=BUFFER_MAX_BYTES)
-        for wire, origin in self._ripening.ripe(positions):
-            ripe.add("watermarks", wire, origin)
-        watermarks = list(ripe.take())
         await _all(self._delivery.deliver(batch, origins) for batch, origins in watermarks)
         self._still_ours(generation)
         failpoints.reach("sink.ripened")
         # 4.
-        await self._reader.commit(self._committable(positions))
+        await self._reader.commit(positions)
         failpoints.reach("sink.committed")
-        for table in {batch.table for batch, _ in (*batches, *watermarks)}:
+        for table in {batch.table for batch, _ in batches}:
             self._telemetry.on_visible(table, newest[table])
 
     def _still_ours(self, generation: int) -> None:
         if self._reader.generation != generation:
             raise Revoked("a rebalance during the insert")
-
-    def _committable(self, positions: Mapping[Place, int]) -> dict[Place, int]:
-        """A watermark that still waits is not acked, nor anything behind it."""
-        out = dict(positions)
-        for topic, partition in positions:
-            if topic == self._reader.watermarks:
-                held = self._ripening.first_offset(partition)
-                if held is not None:
-                    out[topic, partition] = min(held, out[topic, partition])
-        return out
 
     async def _wait(self, seconds: float) -> None:
         """Between two attempts: nothing is fetched, membership is kept by the heartbeats in the background."""

@@ -59,9 +59,9 @@ class Report(NamedTuple):
     problems: tuple[Problem, ...]
 
 
-async def create_topics(settings: Settings, tables: Iterable[str]) -> Report:
+async def create_topics(settings: Settings) -> Report:
     """Create every topic that is missing; again is harmless. Raises TopicsError, or KafkaError without a broker."""
-    wanted = settings.topics.all(tuple(tables))
+    wanted = settings.topics.all()
     async with _admin(settings) as admin:
         present = await _partition_counts(admin, wanted)
         missing = [topic for topic in wanted if topic.name not in present]
@@ -77,9 +77,9 @@ async def create_topics(settings: Settings, tables: Iterable[str]) -> Report:
     )
 
 
-async def check_topics(settings: Settings, tables: Iterable[str]) -> list[Problem]:
+async def check_topics(settings: Settings) -> list[Problem]:
     """Everything that differs from `schemas.topics`; empty when a worker may start. Raises as `create_topics`."""
-    wanted = settings.topics.all(tuple(tables))
+    wanted = settings.topics.all()
     async with _admin(settings) as admin:
         present = await _partition_counts(admin, wanted)
         return await _problems(admin, wanted, present, settings)

@@ -111,19 +111,18 @@ def run_worker(
     settings: Settings,
     factory: ProcessorFactory,
     *,
-    tables: Sequence[str],
     telemetry: EngineTelemetry | None = None,
     services: Sequence[Any] = (),
 ) -> int:
     """Run a worker in this process until SIGTERM or SIGINT; the exit code.
 
     0: stopped by a signal, everything processed is committed. 78: the topics are not as they must be, nothing was
-    read. 70 (never returned, the process ends): anything else. `tables`: the names of the rows topics; `services`:
-    mode services (an HTTP server for metrics) that start and stop with the app.
+    read. 70 (never returned, the process ends): anything else. `services`: mode services (an HTTP server for metrics)
+    that start and stop with the app.
     """
     allocator.settle()
     try:
-        cluster_id, problems = asyncio.run(_preflight(settings, tables))
+        cluster_id, problems = asyncio.run(_preflight(settings))
     except (KafkaError, OSError, TopicsError) as error:
         exit_now(f"{settings.kafka.bootstrap}: the topics can't be checked", error)
     if problems:
@@ -143,7 +142,7 @@ def run_worker(
     return run_app(app, options)
 
 
-async def _preflight(settings: Settings, tables: Sequence[str]) -> tuple[str, list[Problem]]:
+async def _preflight(settings: Settings) -> tuple[str, list[Problem]]:
     """The cluster's id, and everything about the topics that must be mended before a worker may start.
 
     Waits for a broker that answers without being ready; one that can't be reached is an error at once.
@@ -151,7 +150,7 @@ async def _preflight(settings: Settings, tables: Sequence[str]) -> tuple[str, li
     deadline = time.monotonic() + BROKER_READY_SECONDS
     while True:
         try:
-            return await _ask(settings, tables)
+            return await _ask(settings)
         except KafkaError as error:
             if not error.retriable or isinstance(error, KafkaConnectionError) or time.monotonic() > deadline:
                 raise
@@ -159,8 +158,8 @@ async def _preflight(settings: Settings, tables: Sequence[str]) -> tuple[str, li
             await asyncio.sleep(BROKER_POLL_SECONDS)
 
 
-async def _ask(settings: Settings, tables: Sequence[str]) -> tuple[str, list[Problem]]:
-    problems = await check_topics(settings, tables)
+async def _ask(settings: Settings) -> tuple[str, list[Problem]]:
+    problems = await check_topics(settings)
     admin = AIOKafkaAdminClient(**settings.kafka_client_options())
     try:
         await admin.start()

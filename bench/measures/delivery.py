@@ -12,14 +12,9 @@ from bench.peer import PeerResult
 from bench.plan import PREFIX, Figure, Outcome, Plan, Row
 from bench.stack import Stack
 from schemas.stores import Store
-from schemas.tables import ROWS_TABLES
 from streams.settings import Settings
 
 ROWS_GOAL = 1.5
-
-
-def _rows_topics(settings: Settings) -> list[str]:
-    return [*(settings.topics.rows(table) for table in ROWS_TABLES), settings.topics.dead_letter]
 
 
 async def sink(
@@ -33,7 +28,7 @@ async def sink(
     """All rows of the worker's run into an empty database; nothing else runs."""
     settings: Settings = run.settings
     await stack.make_database(settings, stores)
-    ends = await groups.ends(_rows_topics(settings), settings.partitions)
+    ends = await groups.ends(settings.topics.sunk, settings.partitions)
     house = stack.usage("clickhouse").cpu_s
     label, account = await stack.start_process("sink", settings)
     await groups.until_at(f"{settings.application}-sink", ends)
@@ -73,7 +68,7 @@ async def together(
     label, account = await stack.start_process("worker", settings)
     await groups.until_at(settings.application, ends)
     await groups.until_at(
-        f"{settings.application}-sink", await groups.ends(_rows_topics(settings), plan.partitions)
+        f"{settings.application}-sink", await groups.ends(settings.topics.sunk, plan.partitions)
     )
     used, sink_used = stack.usage(label), stack.usage(sink_label)
     house = stack.usage("clickhouse").cpu_s - house

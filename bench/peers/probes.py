@@ -78,7 +78,7 @@ async def send(task: ProbeTask, probes: Probes, until: float) -> None:
 async def follow(task: ProbeTask, probes: Probes) -> None:
     """Note when the worker's transactions with the probes' rows are readable. Runs until it is cancelled."""
     consumer: Any = AIOKafkaConsumer(
-        task.topics.rows("sessions"),
+        task.topics.rows,
         bootstrap_servers=task.bootstrap,
         isolation_level="read_committed",
         auto_offset_reset="earliest",

@@ -9,7 +9,6 @@ import msgspec
 from bench.accounts import WorkerAccount
 from bench.tasks import ProcessTask
 from processors.pipeline import make_factory
-from schemas.tables import ROWS_TABLES
 from streams.settings import Settings, load_stores
 from streams.worker import run_worker
 
@@ -20,7 +19,7 @@ def main() -> int:
     task = msgspec.json.decode(sys.argv[1], type=ProcessTask)
     settings = Settings(**task.settings)
     factory = make_factory(load_stores(settings), partitions=settings.partitions)
-    return run_worker(settings, factory, tables=ROWS_TABLES, telemetry=WorkerAccount(Path(task.account)))
+    return run_worker(settings, factory, telemetry=WorkerAccount(Path(task.account)))
 
 
 if __name__ == "__main__":

@@ -32,11 +32,10 @@ def create(as_json: Json = False, data: Data = None) -> None:
     import asyncio
 
     from deploy.cli.found import here
-    from schemas.tables import ROWS_TABLES
     from streams.topics import create_topics
 
     settings = here(data).settings
-    report = asyncio.run(create_topics(settings, ROWS_TABLES))
+    report = asyncio.run(create_topics(settings))
     problems = [str(problem) for problem in report.problems]
     if as_json:
         print(json.dumps({"created": report.created, "existing": report.existing, "problems": problems}))
@@ -59,10 +58,9 @@ def check(as_json: Json = False, data: Data = None) -> None:
     import asyncio
 
     from deploy.cli.found import here
-    from schemas.tables import ROWS_TABLES
     from streams.topics import check_topics
 
-    problems = [str(problem) for problem in asyncio.run(check_topics(here(data).settings, ROWS_TABLES))]
+    problems = [str(problem) for problem in asyncio.run(check_topics(here(data).settings))]
     if as_json:
         print(json.dumps({"problems": problems}))
     elif not problems:

@@ -237,10 +237,9 @@ async def _looked_at(name: str, found: Here, look: Look) -> Check:
 
 async def topics(found: Here) -> Check:
     """The topics are there, with the settings they must have."""
-    from schemas.tables import ROWS_TABLES
     from streams.topics import check_topics
 
-    problems = await check_topics(found.settings, ROWS_TABLES)
+    problems = await check_topics(found.settings)
     if problems:
         first = "; ".join(f"{problem.topic} {problem.kind}" for problem in problems[:5])
         return Check("Kafka", "broken", f"{len(problems)} problems with topics: {first}", problems[0].mend)

@@ -29,7 +29,6 @@ def worker(
     from deploy.cli.found import here
     from processors.breaker import Breaker
     from processors.pipeline import make_factory
-    from schemas.tables import ROWS_TABLES
     from streams.health import HealthService
     from streams.interventions import read_skips
     from streams.logs import log_to_stderr
@@ -54,7 +53,6 @@ def worker(
     code = run_worker(
         settings,
         factory,
-        tables=ROWS_TABLES,
         telemetry=signals,
         services=[HealthService.of_worker(signals, settings)],
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from schemas.epoch import Epoch, Headers
-from schemas.topics import MAX_RECORD_BYTES, Topics
+from schemas.topics import MAX_RECORD_BYTES, Topics, row_key
 from streams.engine.options import BrokenAssumption
 from streams.engine.state import Pending
 
@@ -39,20 +39,23 @@ def changelog_batches(
 
 
 def output_batches(producer: Builders, topics: Topics, partition: int, epoch: Epoch) -> Iterator[Batch]:
-    """Rows by table, outgoing records, `last_rows`, the report. Lazily: the caller may rest between two batches."""
-    for table, rows in epoch.rows.items():
-        for builder in pack(producer, topics.rows(table), rows):
-            yield Batch(topics.rows(table), partition, builder)
+    """Outgoing records, rows, the report. Lazily: the caller may rest between two batches."""
     yield from _outgoing_batches(producer, topics, partition, epoch)
-    last: dict[str, list[KeyValue]] = {}
-    for table, key, row in epoch.last_rows:
-        last.setdefault(table, []).append((key, row))
-    for table, keyed in last.items():
-        for builder in pack(producer, topics.rows(table), keyed):
-            yield Batch(topics.rows(table), partition, builder)
+    for builder in pack(producer, topics.rows, _rows(epoch)):
+        yield Batch(topics.rows, partition, builder)
     if epoch.report is not None:
         for builder in pack(producer, topics.progress, [(b"%d" % partition, epoch.report)]):
             yield Batch(topics.progress, 0, builder)
+
+
+def _rows(epoch: Epoch) -> Iterator[KeyValue]:
+    """All rows, table by table, and behind them `last_rows`: of one topic-partition a sink reads them in this order."""
+    for table, rows in epoch.rows.items():
+        name = row_key(table, b"")
+        for key, row in rows:
+            yield name + key, row
+    for table, key, row in epoch.last_rows:
+        yield row_key(table, key), row
 
 
 def _outgoing_batches(producer: Builders, topics: Topics, partition: int, epoch: Epoch) -> Iterator[Batch]:

@@ -24,7 +24,6 @@ from aiokafka.errors import KafkaError
 
 from deploy.simulator.wire import SimDefinition, SimRecord
 from schemas.stores import Store
-from schemas.tables import ROWS_TABLES
 from schemas.topics import FORWARDED
 from sinks.migrate import migrate
 from streams.caught_up import NotCaughtUp, caught_up
@@ -182,7 +181,7 @@ async def installation(
         kafka=KafkaSettings.model_validate({"bootstrap": bootstrap, **secure}),
         clickhouse=ClickHouseSettings(url=url, database=name, ca_file=Path(ca_file) if ca_file else None),
     )
-    await create_topics(settings, ROWS_TABLES)
+    await create_topics(settings)
     await asyncio.to_thread(migrate, address_of(settings), stores)
     secured = {f"SHOPMETER_KAFKA__{field.upper()}": value for field, value in secure.items()}
     if ca_file:

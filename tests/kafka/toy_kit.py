@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.local import launch
-from schemas.topics import SOURCES
+from schemas.topics import SOURCES, row_key
 from streams.topics import create_topics
 from tests.kafka.toy_worker import TABLE, Toy
 
@@ -95,7 +95,7 @@ class ToyShop:
     async def __aenter__(self) -> Self:
         self._admin = AIOKafkaAdminClient(bootstrap_servers=self.toy.bootstrap)
         await self._admin.start()
-        await create_topics(self.toy.settings(), (TABLE,))
+        await create_topics(self.toy.settings())
         self._producer = AIOKafkaProducer(bootstrap_servers=self.toy.bootstrap, enable_idempotence=True)
         await self._producer.start()
         return self
@@ -201,10 +201,10 @@ class ToyShop:
     async def written(self) -> Counter[bytes]:
         """Key -> its last committed row. AssertionError when a row's count ever went back: work was undone."""
         last: Counter[bytes] = Counter()
-        for record in await self.read(self.toy.topics().rows(TABLE)):
-            count = int(record.value)
-            assert count >= last[record.key], f"{record.key!r} went from {last[record.key]} back to {count}"
-            last[record.key] = count
+        for record in await self.read(self.toy.topics().rows):
+            count, key = int(record.value), record.key.removeprefix(row_key(TABLE, b""))
+            assert count >= last[key], f"{key!r} went from {last[key]} back to {count}"
+            last[key] = count
         return last
 
     async def exact(self, seconds: float = 60.0) -> None:

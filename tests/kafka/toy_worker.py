@@ -212,7 +212,7 @@ def main() -> int:
     def factory(partition: int, state: StateReader, meta: bytes | None) -> CountingProcessor:
         return CountingProcessor(partition, state, meta, chunk_sleep=toy.chunk_sleep)
 
-    return run_worker(toy.settings(), factory, tables=(TABLE,), telemetry=Printed())
+    return run_worker(toy.settings(), factory, telemetry=Printed())
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ async def test_every_part_works_over_encrypted_connections_alone(
             broker.bootstrap, url, directory, scenario.settings(), security=security
         ) as shop:
             settings = shop.settings
-            assert await check_topics(settings, ()) == []
+            assert await check_topics(settings) == []
             await load_history(scenario, settings.kafka_client_options(), settings.topics)
             worker, sink = await shop.worker(), await shop.sink()
             line = json.dumps({"topic": settings.topics.source("click"), "value": {"store_id": "acme"}})
@@ -166,5 +166,5 @@ async def test_a_client_that_is_not_as_it_must_be_is_refused(
         security = {}
     settings = Settings(kafka=KafkaSettings.model_validate({"bootstrap": bootstrap, **security}))
     with pytest.raises((KafkaError, OSError)) as refused:
-        await check_topics(settings, ())
+        await check_topics(settings)
     assert SECRET not in str(refused.value)

@@ -1,7 +1,8 @@
 """A ClickHouse of ReplacingMergeTrees, and what must hold for it at every moment.
 
 Three promises are checked as rows come in: a version of a key never has two contents; a watermark row is visible only
-after every row that its partition committed before it; sinks commit no offset whose row is not visible.
+after every row that its partition committed before it (dead letters are no part of an answer); sinks commit no offset
+whose row is not visible.
 """
 
 from collections.abc import Callable
@@ -9,8 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from schemas.tables import ROWS_TABLES, TABLES
-from schemas.topics import Topics
+from schemas.tables import TABLES
+from schemas.topics import Topics, table_of
 from sinks.base import Batch
 from sinks.clickhouse import classified
 from sinks.dead_letters import dead_letter_row
@@ -42,9 +43,8 @@ class House:
         self._tables: dict[str, dict[tuple[Any, int], tuple[int, bytes]]] = {name: {} for name in TABLES}
         """Table -> (key, day or month it was born) -> version, row: within these a version replaces another."""
         self._newest: dict[RowPlace, int] = {}
-        self._table_of = {topics.rows(table): table for table in ROWS_TABLES}
-        self._dead_letters = topics.dead_letter
-        self._table_of[topics.dead_letter] = "dead_letters"
+        self._rows, self._dead_letters = topics.rows, topics.dead_letter
+        self._topics = topics.sunk
         self._owed: dict[int, list[tuple[int, RowPlace, int]]] = {}
         """Partition -> (version of the epoch, row, its version), committed there and not yet promised by a watermark."""
         self._checked: dict[Place, int] = {}
@@ -88,7 +88,7 @@ class House:
         found: dict[int, list[tuple[RowPlace, int]]] = {}
         epoch: dict[int, int] = {}
         for place, first in transaction.places.items():
-            if place[0] not in self._table_of:
+            if place[0] != self._rows:
                 continue
             for record, owner in self._broker.log(place).entries[first:]:
                 if owner is transaction and record is not None:
@@ -104,9 +104,9 @@ class House:
             self._owed.setdefault(partition, []).extend((epoch[partition], *row) for row in rows)
 
     def _row(self, place: Place, record: Any) -> tuple[str, Any, int]:
-        table = self._table_of[place[0]]
-        value = record.value
-        if table == "dead_letters":
+        table, value = table_of(record.key), record.value
+        if place[0] == self._dead_letters:
+            table = "dead_letters"
             value = _encode(
                 dead_letter_row(
                     partition=place[1],
@@ -136,7 +136,7 @@ class House:
 
     def judge_commit(self, place: Place, offset: int) -> None:
         """A sink commits: everything before must be visible."""
-        if place[0] not in self._table_of or self._table_of[place[0]] == WATERMARKS:
+        if place[0] not in self._topics:
             return
         checked = self._checked.get(place, 0)
         if offset <= checked:
@@ -153,12 +153,10 @@ class House:
 
     def hidden(self, partitions: int) -> str:
         """The first committed record that is not visible yet; empty when all are."""
-        for topic, table in self._table_of.items():
+        for topic in self._topics:
             for partition in range(partitions):
                 place = (topic, partition)
-                seen = 0 if table == WATERMARKS else self._checked.get(place, 0)
-                records = self._broker.log(place).committed(seen)
-                for record in records[-1:] if table == WATERMARKS else records:
+                for record in self._broker.log(place).committed(self._checked.get(place, 0)):
                     if not self._is_visible(*self._row(place, record)):
                         return f"{topic}/{partition}/{record.offset}"
         return ""

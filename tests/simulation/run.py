@@ -166,7 +166,7 @@ class World:
         for place in self.broker.logs:
             if place[0] in (TOPICS.changelog, TOPICS.progress):
                 self.broker.compact(place)
-            elif place[0].startswith(TOPICS.prefix + "rows."):
+            elif place[0] == TOPICS.rows:
                 # Only what the sinks are through with. Of a sink that is behind, compaction can take the row that a
                 # watermark speaks of for a later one, and the watermark is visible a moment before that is.
                 self.broker.compact(place, self.broker.committed.get((self.sinks.name, place), 0))

@@ -9,7 +9,6 @@ import pytest
 
 from processors.pipeline import Pipeline
 from sinks.delivery import Delivery
-from sinks.ripening import Ripening
 from streams.engine import epochs
 from streams.engine.engine import Engine
 from streams.rows_reader import RowsReader
@@ -63,8 +62,8 @@ MUTANTS: dict[str, tuple[Any, str, list[Edit]]] = {
         SinkProcess,
         "_flush",
         [
-            ("        await self._reader.commit(self._committable(positions))\n", ""),
-            ("        # 2.\n", "        await self._reader.commit(self._committable(positions))\n"),
+            ("        await self._reader.commit(positions)\n", ""),
+            ("        # 2.\n", "        await self._reader.commit(positions)\n"),
         ],
     ),
     "an insert that may have failed is taken for one": (
@@ -73,9 +72,9 @@ MUTANTS: dict[str, tuple[Any, str, list[Edit]]] = {
         [("                await self._wait(seconds)\n", "                return\n")],
     ),
     "watermarks do not wait for their rows": (
-        Ripening,
-        "ripe",
-        [("visible.get((topic, partition), -1) < end", "visible.get((topic, partition), -1) < 0")],
+        SinkProcess,
+        "_flush",
+        [("for batch, origins in rows)", "for batch, origins in batches)")],
     ),
     "a sink flushes between two generations": (
         RowsReader,

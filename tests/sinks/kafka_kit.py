@@ -10,7 +10,8 @@ from uuid import uuid4
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from msgspec import Struct
 
-from schemas.tables import ROWS_TABLES, TABLES
+from schemas.tables import TABLES
+from schemas.topics import row_key
 from sinks.base import Sink
 from sinks.telemetry import NoTelemetry
 from streams.settings import ClickHouseSettings, KafkaSettings, Settings, SinkSettings
@@ -107,7 +108,8 @@ class Writer:
     async def _send(self, row: Any, partition: int) -> None:
         table = TABLES[TABLE_OF[type(row)]]
         key = "|".join(str(getattr(row, name)) for name in table.key).encode()
-        await self.raw(self.settings.topics.rows(table.name), encode(row), key=key, partition=partition)
+        topics = self.settings.topics
+        await self.raw(topics.rows, encode(row), key=row_key(table.name, key), partition=partition)
 
     async def raw(self, topic: str, value: bytes | None, **options: Any) -> None:
         """Any record, within a transaction."""
@@ -117,7 +119,7 @@ class Writer:
 @asynccontextmanager
 async def writer(settings: Settings) -> AsyncIterator[Writer]:
     """Topics made, a transactional producer connected."""
-    await create_topics(settings, ROWS_TABLES)
+    await create_topics(settings)
     producer = AIOKafkaProducer(
         **settings.kafka_client_options(), transactional_id=f"{settings.application}-w", linger_ms=0
     )

@@ -1,4 +1,4 @@
-"""What the reader of the rows topics says while partitions are given out anew."""
+"""What the reader of rows says while partitions are given out anew."""
 
 import pytest
 from aiokafka import TopicPartition

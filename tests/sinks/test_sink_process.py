@@ -8,11 +8,9 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from schemas.tables import ROWS_TABLES
 from sinks.base import Backpressure, Batch, Rejected
 from sinks.batching import BadRow
 from sinks.clickhouse import Address
@@ -33,10 +31,6 @@ def free_port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
-
-
-def all_topics(settings: Any) -> tuple[str, ...]:
-    return (*(settings.topics.rows(table) for table in ROWS_TABLES), settings.topics.dead_letter)
 
 
 async def test_committed_rows_and_dead_letters_arrive_and_lag_ends_at_zero(
@@ -61,7 +55,7 @@ async def test_committed_rows_and_dead_letters_arrive_and_lag_ends_at_zero(
         await until(lambda: notes.visible.get("dead_letters") == at(1), "freshness, told after the commit")
 
         async def caught_up() -> bool:
-            return await lag(settings, all_topics(settings)) == 0
+            return await lag(settings, settings.topics.sunk) == 0
 
         await until(caught_up, "lag 0, behind the markers of the transactions")
 
@@ -113,7 +107,7 @@ async def test_what_was_not_committed_is_read_again(kafka: str, tmp_path: Path) 
         async with running(settings, Away()) as notes:
             await until(lambda: len(notes.failures) > 2, "repeated attempts")
             assert not notes.is_ready
-        assert await lag(settings, [settings.topics.rows("sessions")]) > 0
+        assert await lag(settings, [settings.topics.rows]) > 0
         async with running(settings, second):
             await until(lambda: bool(second.rows("watermarks")), "the rows")
     assert second.rows("sessions") == [session("c:a")]
@@ -124,7 +118,7 @@ async def test_a_bad_row_stops_the_process_with_nothing_committed(
     kafka: str, tmp_path: Path, fault: str
 ) -> None:
     settings = settings_for(kafka, tmp_path)
-    topic = settings.topics.rows("sessions")
+    topic = settings.topics.rows
 
     class Picky(MemorySink):
         async def write(self, batch: Batch) -> None:

@@ -10,7 +10,6 @@ from uuid import uuid4
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
-from schemas.tables import ROWS_TABLES
 from streams.settings import Settings
 from streams.topics import create_topics
 
@@ -33,9 +32,9 @@ class Installation:
         """A partition of a source topic."""
         return TopicPartition(self.topics.source(topic), partition)
 
-    def rows(self, table: str = "orders", partition: int = 0) -> TopicPartition:
-        """A partition of a rows topic."""
-        return TopicPartition(self.topics.rows(table), partition)
+    def rows(self, partition: int = 0) -> TopicPartition:
+        """A partition of the rows topic."""
+        return TopicPartition(self.topics.rows, partition)
 
     async def send(self, place: TopicPartition, *timestamps: int) -> None:
         """One record for each timestamp (ms), without a transaction."""
@@ -89,5 +88,5 @@ async def installation(bootstrap: str, directory: Path) -> AsyncIterator[Install
         data_dir=directory,
         kafka={"bootstrap": bootstrap},  # type: ignore[arg-type]
     )
-    await create_topics(settings, ROWS_TABLES)
+    await create_topics(settings)
     yield Installation(settings)

@@ -20,7 +20,7 @@ async def test_reports_are_heard_in_the_order_of_their_commits_and_aborted_ones_
     settings = Settings(
         application=name, topic_prefix=f"{name}.", partitions=3, kafka=KafkaSettings(bootstrap=kafka)
     )
-    await create_topics(settings, ())
+    await create_topics(settings)
     topic = settings.topics.progress
 
     async def report(partition: int, *values: bytes, commit: bool = True) -> None:

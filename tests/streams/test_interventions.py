@@ -28,7 +28,7 @@ async def test_before_the_topic_exists_nothing_was_done(kafka: str, tmp_path: Pa
 
 async def test_what_is_done_is_remembered_with_what_was_sent(kafka: str, tmp_path: Path) -> None:
     settings = settings_for(kafka, tmp_path)
-    await create_topics(settings, ("interventions",))
+    await create_topics(settings)
     async with open_desk(settings) as desk:
         await desk.do(Kind.SKIP, [PLACE, Coordinates("order", 0, 5)])
         await desk.do(Kind.REPLAY, [PLACE], [record(settings, b"one")])
@@ -44,7 +44,7 @@ async def test_what_is_done_is_remembered_with_what_was_sent(kafka: str, tmp_pat
 
 async def test_what_fails_leaves_neither_record_nor_note(kafka: str, tmp_path: Path) -> None:
     settings = settings_for(kafka, tmp_path)
-    await create_topics(settings, ("interventions",))
+    await create_topics(settings)
     async with open_desk(settings) as desk:
         with pytest.raises(KafkaError):
             # The second is larger than its topic takes, which the broker finds out after it has the first.
@@ -58,7 +58,7 @@ async def test_what_fails_leaves_neither_record_nor_note(kafka: str, tmp_path: P
 
 async def test_who_opens_the_desk_ends_the_work_of_who_had_it(kafka: str, tmp_path: Path) -> None:
     settings = settings_for(kafka, tmp_path)
-    await create_topics(settings, ("interventions",))
+    await create_topics(settings)
     async with open_desk(settings) as first:
         async with open_desk(settings) as second:
             await second.do(Kind.REPLAY, [PLACE], [record(settings, b"one")])

@@ -57,9 +57,7 @@ async def test_every_partition_of_both_groups_is_measured_and_empty_topics_have_
     assert worker.group == shop.settings.application
     assert {lag.topic for lag in worker.partitions} == set(shop.topics.inputs)
     assert sink.group == shop.sink_group
-    assert {shop.topics.rows("orders"), shop.topics.rows("watermarks"), shop.topics.dead_letter} <= {
-        lag.topic for lag in sink.partitions
-    }
+    assert {lag.topic for lag in sink.partitions} == set(shop.topics.sunk)
     for group in (worker, sink):
         assert {lag.partition for lag in group.partitions} == {0, 1}
         assert {(lag.records, lag.seconds(now_ms())) for lag in group.partitions} == {(0, 0.0)}
@@ -116,7 +114,7 @@ async def test_transaction_markers_are_lag_in_records_but_not_in_seconds(
 async def test_an_aborted_transaction_is_no_lag_in_seconds_and_an_open_one_none_at_all(
     shop: Installation, reader: LagReader
 ) -> None:
-    place = shop.rows("sessions", 1)
+    place = shop.rows(1)
     async with shop.transaction() as producer:
         await shop.put(producer, place, 5)
         lag = of(await reader.measure(), place)

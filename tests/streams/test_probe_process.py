@@ -15,7 +15,6 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deploy.local import launch
 from deploy.local.ports import free_port
-from schemas.tables import ROWS_TABLES
 from streams.health import Endpoint, read_endpoint
 from streams.probe import run_probe
 from streams.settings import Settings
@@ -87,7 +86,7 @@ async def test_lag_rises_while_a_worker_hangs_and_is_0_when_it_goes_on(kafka: st
     # A session longer than the stop: the worker may live on afterwards.
     async with toy_shop(kafka, tmp_path, partitions=2, session_timeout_ms=60_000) as shop:
         settings = shop.toy.settings()
-        await create_topics(settings, ROWS_TABLES)
+        await create_topics(settings)
         group = settings.application
         worker = await shop.worker()
         await worker.saw("processing partitions")

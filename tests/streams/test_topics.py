@@ -11,10 +11,8 @@ from streams.topics import ProblemKind, TopicsError, check_topics, create_topics
 
 pytestmark = pytest.mark.kafka
 
-TABLES = ("sessions", "order_lines")
-COUNT = (
-    6 + 1 + 1 + len(TABLES) + 1 + 1 + 1
-)  # sources, forwarded, definition, rows, dead letters, changelog, progress
+# sources, forwarded, definition, rows, interventions, dead letters, changelog, progress
+COUNT = 6 + 1 + 1 + 1 + 1 + 1 + 1 + 1
 
 
 def settings_for(bootstrap: str, name: str, *, partitions: int = 2, replication_factor: int = 1) -> Settings:
@@ -40,17 +38,17 @@ async def make(bootstrap: str, topic: str, partitions: int, config: dict[str, st
 
 async def test_topics_are_created_once_as_they_must_be(kafka: str) -> None:
     settings = settings_for(kafka, "fresh")
-    missing = await check_topics(settings, TABLES)
+    missing = await check_topics(settings)
     assert len(missing) == COUNT
     assert {problem.kind for problem in missing} == {ProblemKind.MISSING}
     assert "shopmeter topics create" in str(missing[0])
 
-    first = await create_topics(settings, TABLES)
+    first = await create_topics(settings)
     assert (len(first.created), first.existing, first.problems) == (COUNT, (), ())
-    assert {"fresh.journey-node", "fresh.rows.order-lines", "fresh-app-changelog"} <= set(first.created)
-    assert await check_topics(settings, TABLES) == []
+    assert {"fresh.journey-node", "fresh.rows", "fresh-app-changelog"} <= set(first.created)
+    assert await check_topics(settings) == []
 
-    second = await create_topics(settings, TABLES)
+    second = await create_topics(settings)
     assert (second.created, len(second.existing), second.problems) == ((), COUNT, ())
 
 
@@ -59,9 +57,9 @@ async def test_what_differs_is_named_with_its_mend_and_left_alone(kafka: str) ->
     await make(
         kafka, "odd.order", 5, {"retention.ms": str(DAY_MS), "message.timestamp.type": "LogAppendTime"}
     )
-    report = await create_topics(settings, TABLES)
+    report = await create_topics(settings)
     assert report.existing == ("odd.order",)
-    problems = await check_topics(settings, TABLES)
+    problems = await check_topics(settings)
     assert list(report.problems) == problems
     assert {problem.topic for problem in problems} == {"odd.order"}
     by_setting = {problem.setting: problem for problem in problems}
@@ -73,12 +71,12 @@ async def test_what_differs_is_named_with_its_mend_and_left_alone(kafka: str) ->
 
 async def test_two_creators_at_once_do_not_disturb_each_other(kafka: str) -> None:
     settings = settings_for(kafka, "race")
-    await asyncio.gather(*(create_topics(settings, TABLES) for _ in range(3)))
-    assert await check_topics(settings, TABLES) == []
+    await asyncio.gather(*(create_topics(settings) for _ in range(3)))
+    assert await check_topics(settings) == []
 
 
 async def test_a_refusal_of_the_broker_is_told(kafka: str) -> None:
     settings = settings_for(kafka, "many", replication_factor=3)
     with pytest.raises(TopicsError, match=r"many\.session: InvalidReplicationFactorError"):
-        await create_topics(settings, TABLES)
-    assert len(await check_topics(settings, TABLES)) == COUNT
+        await create_topics(settings)
+    assert len(await check_topics(settings)) == COUNT

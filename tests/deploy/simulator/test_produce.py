@@ -40,7 +40,7 @@ async def _make_topics(bootstrap: str, prefix: str, counts: dict[str, int] | Non
             NewTopic(
                 topic.name, (counts or {}).get(topic.name, PARTITIONS), 1, topic_configs=dict(topic.config)
             )
-            for topic in topics.all(())
+            for topic in topics.all()
             if topic.name in topics.sources
         ]
         await admin.create_topics(made)

@@ -1,4 +1,4 @@
-"""When partitions move: every epoch writes a watermark, so a reader of that topic sees each commit of each partition."""
+"""When partitions move: every epoch writes a watermark, so a reader of the rows sees each commit of each partition."""
 
 import asyncio
 import time
@@ -30,7 +30,7 @@ class Moving:
             fetch_max_wait_ms=50,
         )
         await self._consumer.start()
-        topic = self._settings.topics.rows("watermarks")
+        topic = self._settings.topics.rows
         self._consumer.assign([TopicPartition(topic, number) for number in self.partitions])
         self._task = asyncio.create_task(self._watch())
         return self

@@ -55,18 +55,16 @@ async def test_rows_and_outgoing_go_to_their_topics_with_headers_and_last_rows_c
     await commit(cut, producer=producer, partition=1, options=options())
     assert [(topic, partition) for topic, partition, _ in producer.sent] == [
         ("app-changelog", 1),
-        ("t.rows.toys", 1),
         ("t.dead-letter", 1),
         ("t.dead-letter", 0),
-        ("t.rows.marks", 1),
+        ("t.rows", 1),
         ("app-progress", 0),
     ]
-    changelog, rows, letters, other, marks, reports = (records_of(batch) for _, _, batch in producer.sent)
+    changelog, letters, other, rows, reports = (records_of(batch) for _, _, batch in producer.sent)
     assert [key for key, _, _ in changelog] == [b"k0", b"\x00meta"]
-    assert rows == [(b"k0", b"row", [])]
+    assert rows == [(b"toys/k0", b"row", []), (b"marks/w", b"1", [])]
     assert letters == [(b"o", b"raw", [("reason", b"late")])]
     assert other == [(None, b"raw", [])]
-    assert marks == [(b"w", b"1", [])]
     assert reports == [(b"1", b"so far", [])]
 
 
@@ -79,8 +77,8 @@ async def test_a_large_epoch_is_cut_into_batches_and_every_record_is_in_one_of_t
     assert all(len(batches) > 5 for batches in lanes.values())
     changelog = [key for batch in lanes["app-changelog"] for key, _, _ in records_of(batch)]
     assert changelog == [*(b"k%d" % n for n in range(1_000)), b"\x00meta"]
-    rows = [key for batch in lanes["t.rows.toys"] for key, _, _ in records_of(batch)]
-    assert rows == [b"k%d" % n for n in range(1_000)]
+    rows = [key for batch in lanes["t.rows"] for key, _, _ in records_of(batch)]
+    assert rows == [b"toys/k%d" % n for n in range(1_000)]
     assert done.changelog_offset == 100 + 1_001
 
 
@@ -93,7 +91,7 @@ async def test_a_step_that_fails_raises_and_no_later_step_is_taken(step: str) ->
     assert not set(order[order.index(step) + 1 :]) & set(producer.calls)
 
 
-@pytest.mark.parametrize("topic", ["app-changelog", "t.rows.toys", "t.dead-letter", "t.rows.marks"])
+@pytest.mark.parametrize("topic", ["app-changelog", "t.rows", "t.dead-letter"])
 async def test_a_delivery_that_fails_on_any_topic_keeps_the_transaction_from_being_committed(
     topic: str,
 ) -> None:
@@ -128,6 +126,6 @@ async def test_a_fenced_sender_ends_the_commit_at_once_not_at_the_deadline() -> 
 async def test_a_record_over_the_limit_is_refused_before_anything_is_committed() -> None:
     producer = FakeProducer()
     large = epoch(rows={"toys": [(b"k", b"x" * (MAX_RECORD_BYTES + 1))]}, state={})
-    with pytest.raises(BrokenAssumption, match=r"t\.rows\.toys"):
+    with pytest.raises(BrokenAssumption, match=r"t\.rows"):
         await commit(cut_of(large), producer=producer, partition=1, options=options())
     assert "commit" not in producer.calls
