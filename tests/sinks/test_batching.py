@@ -11,7 +11,7 @@ def buffer(max_rows: int = 100, max_bytes: int = 1_000_000) -> RowBuffer:
 
 
 def at_offset(offset: int) -> Origin:
-    return Origin("shop.rows.sessions", 3, offset)
+    return Origin("shop.rows", 3, offset)
 
 
 def test_rows_are_grouped_by_table_and_month() -> None:
@@ -72,7 +72,9 @@ def test_rows_and_bytes_are_bounded_and_counted_after_replacement() -> None:
 
 
 def test_a_record_that_is_no_row_is_named_by_its_place() -> None:
-    with pytest.raises(BadRow, match=r"shop.rows.sessions\[3\]@17: no row of table sessions"):
+    with pytest.raises(BadRow, match=r"shop.rows\[3\]@17: no row of table sessions"):
         buffer().add("sessions", b"{}", at_offset(17))
-    with pytest.raises(BadRow, match=r"shop.rows.sessions\[3\]@18: a tombstone"):
+    with pytest.raises(BadRow, match=r"shop.rows\[3\]@18: a tombstone"):
         buffer().add("sessions", None, at_offset(18))
+    with pytest.raises(BadRow, match=r"shop.rows\[3\]@19: its key names no table"):
+        buffer().add("", encode(session()), at_offset(19))

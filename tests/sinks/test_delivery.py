@@ -51,7 +51,7 @@ class Notes(NoTelemetry):
 
 
 ROWS = [encode(session(f"c:{number:03d}")) for number in range(100)]
-ORIGINS = [Origin("shop.rows.sessions", 2, number) for number in range(100)]
+ORIGINS = [Origin("shop.rows", 2, number) for number in range(100)]
 BATCH = Batch("sessions", JANUARY, ROWS)
 
 
@@ -97,7 +97,7 @@ async def never(seconds: float) -> None:
 async def test_of_a_refused_batch_the_culprit_is_named(place: int) -> None:
     sink = Flaky(poison=ROWS[place])
     with pytest.raises(
-        RowRefused, match=rf"shop.rows.sessions\[2\]@{place}: table sessions refuses this row.*code 53"
+        RowRefused, match=rf"shop.rows\[2\]@{place}: table sessions refuses this row.*code 53"
     ):
         await Delivery(sink, wait=never).deliver(BATCH, ORIGINS)
     assert sink.writes < 12
