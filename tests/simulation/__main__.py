@@ -1,19 +1,25 @@
 """`python -m tests.simulation`: thousands of seeds, every crash point of short histories, or one run with its trace.
 
 A failing run prints what was found, the end of its trace and the command that repeats it; the exit code is 1 then.
+`--keep` writes the figures below bench/results.
 """
 
 import argparse
+import gc
 import logging
 import os
 import sys
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import count
 from multiprocessing import get_context
 from typing import NamedTuple
 
-from tests.simulation.plan import CrashAt, make_plan
+from msgspec import Struct
+
+from tests.kafka.campaign.report import write
+from tests.simulation.plan import CrashAt, Plan, make_plan
 from tests.simulation.run import Result, run
 
 TRACE_LINES = 60
@@ -22,6 +28,8 @@ PROGRESS_SECONDS = 20.0
 # A history for crash points is told by a seed, too: those of about 200 steps are taken.
 HISTORY_STORIES = 8
 HISTORY_STEPS = range(150, 300)
+# A run makes some hundred thousand objects, most of which go with it.
+COLLECT_EVERY = 200_000
 
 
 class Job(NamedTuple):
@@ -50,6 +58,32 @@ class Told(NamedTuple):
     cpu: float
 
 
+class Figures(Struct, kw_only=True):
+    """What a campaign was. `steps`: of I/O, each a point of faults; `lives`: processes that were started."""
+
+    runs: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    processes: int
+    records: int = 0
+    steps: int = 0
+    faults: int = 0
+    lives: int = 0
+    failures: list[str] = []
+    """The commands that repeat them."""
+
+    def add(self, told: Told) -> None:
+        """One run more."""
+        self.runs += 1
+        self.records, self.steps = self.records + told.records, self.steps + told.steps
+        self.faults, self.lives = self.faults + told.faults, self.lives + told.lives
+        self.cpu_seconds += told.cpu
+        if told.findings:
+            self.failed += 1
+            self.failures.append(told.job.command)
+
+
 def say(text: str) -> None:
     """A line of the report."""
     sys.stdout.write(text + "\n")
@@ -60,8 +94,13 @@ def play(job: Job, *, tracing: bool = False) -> Result:
     """Run a job."""
     if not job.crash:
         return run(job.seed, make_plan(job.seed), tracing=tracing)
-    plan = make_plan(job.seed, quiet=True, stories=HISTORY_STORIES)
-    return run(job.seed, plan, CrashAt(job.crash, after=job.after), tracing=tracing)
+    return run(job.seed, told_history(job.seed), CrashAt(job.crash, after=job.after), tracing=tracing)
+
+
+@lru_cache(maxsize=4)
+def told_history(seed: int) -> Plan:
+    """A history for crash points; they come one after the other."""
+    return make_plan(seed, quiet=True, stories=HISTORY_STORIES)
 
 
 def tell(job: Job) -> Told:
@@ -80,8 +119,7 @@ def crash_points(first: int, histories: int) -> Iterator[Job]:
     """Before and after every step of each history."""
     found = 0
     for seed in count(first):
-        plan = make_plan(seed, quiet=True, stories=HISTORY_STORIES)
-        steps = run(seed, plan, CrashAt(0, after=False)).steps
+        steps = run(seed, told_history(seed), CrashAt(0, after=False)).steps
         if steps not in HISTORY_STEPS:
             continue
         found += 1
@@ -92,31 +130,31 @@ def crash_points(first: int, histories: int) -> Iterator[Job]:
             yield Job(seed, step, after=True)
 
 
-def campaign(what: str, jobs: Iterator[Job], processes: int) -> int:
-    """Run all jobs; prints progress and figures. Returns how many failed."""
+def campaign(what: str, jobs: Iterator[Job], processes: int) -> Figures:
+    """Run all jobs; prints progress and figures."""
     began = told_at = time.monotonic()
-    runs = steps = faults = lives = records = 0
-    cpu = 0.0
-    failed: list[Told] = []
-    with get_context("fork").Pool(processes) as pool:
+    figures = Figures(processes=processes)
+    shortest: Told | None = None
+    with get_context("fork").Pool(processes, gc.set_threshold, (COLLECT_EVERY,)) as pool:
         for told in pool.imap_unordered(tell, jobs, chunksize=10):
-            runs += 1
-            steps, faults, lives = steps + told.steps, faults + told.faults, lives + told.lives
-            records, cpu = records + told.records, cpu + told.cpu
+            figures.add(told)
             if told.findings:
-                failed.append(told)
                 say(f"FAILED  {told.job.command}\n        {told.findings[0][:300]}")
+                if shortest is None or told.steps < shortest.steps:
+                    shortest = told
             if time.monotonic() - told_at > PROGRESS_SECONDS:
                 told_at = time.monotonic()
-                say(f"{what}: {runs} runs, {len(failed)} failed, {told_at - began:.0f} s")
-    seconds = time.monotonic() - began
+                say(f"{what}: {figures.runs} runs, {figures.failed} failed, {told_at - began:.0f} s")
+    figures.seconds = round(time.monotonic() - began, 1)
+    figures.cpu_seconds = round(figures.cpu_seconds, 1)
     say(
-        f"{what}: {runs} runs, {len(failed)} failed; {seconds:.0f} s with {processes} processes, {cpu:.0f} s of CPU;"
-        f" {records} records, {steps} steps of I/O, {faults} faults, {lives} process lives"
+        f"{what}: {figures.runs} runs, {figures.failed} failed; {figures.seconds:.0f} s with {processes} processes,"
+        f" {figures.cpu_seconds:.0f} s of CPU; {figures.records} records, {figures.steps} steps of I/O,"
+        f" {figures.faults} faults, {figures.lives} process lives"
     )
-    if failed:
-        show(min(failed, key=lambda one: one.steps).job)
-    return len(failed)
+    if shortest is not None:
+        show(shortest.job)
+    return figures
 
 
 def show(job: Job, *, lines: int = TRACE_LINES) -> int:
@@ -147,19 +185,23 @@ def main() -> int:
     )
     parser.add_argument("--after", action="store_true", help="... after the step was done")
     parser.add_argument("--processes", type=int, default=2, metavar="N")
+    parser.add_argument("--keep", action="store_true", help="write the figures below bench/results")
     chosen = parser.parse_args()
     logging.disable(logging.CRITICAL)
     if chosen.seed is not None:
         return min(1, show(Job(chosen.seed, chosen.crash, chosen.after), lines=1_000_000))
     if not chosen.seeds and not chosen.exhaustive:
         parser.error("choose --seeds N, --exhaustive or --seed K")
-    failed = 0
+    found: dict[str, Figures] = {}
     if chosen.seeds:
         jobs = (Job(seed) for seed in range(chosen.first, chosen.first + chosen.seeds))
-        failed += campaign("seeds", jobs, chosen.processes)
+        found["seeds"] = campaign("seeds", jobs, chosen.processes)
     if chosen.exhaustive:
-        failed += campaign("crash points", crash_points(chosen.first, chosen.histories), chosen.processes)
-    return min(1, failed)
+        points = crash_points(chosen.first, chosen.histories)
+        found["crash_points"] = campaign("crash points", points, chosen.processes)
+    if chosen.keep:
+        say(f"written: {write('simulation', vars(chosen), found)}")
+    return int(any(figures.failed for figures in found.values()))
 
 
 if __name__ == "__main__":

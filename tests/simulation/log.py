@@ -7,6 +7,7 @@ from typing import Any, Final
 from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 
 from schemas.epoch import Record
+from tests.simulation.clock import Handle
 from tests.simulation.stage import Stage
 
 Place = tuple[str, int]
@@ -41,7 +42,7 @@ class Identity:
     def __init__(self) -> None:
         self.epoch = -1
         self.running: Transaction | None = None
-        self.timer: asyncio.TimerHandle | None = None
+        self.timer: Handle | None = None
 
 
 class Log:

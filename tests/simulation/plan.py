@@ -10,6 +10,8 @@ from tests.simulation.stage import Fate, Process
 from tests.worlds import World, random_world
 
 TOPICS = Topics()
+# Ten ticks an epoch, as in production, were a third of a run's time where epochs are short, and are no step of I/O.
+TICK_MS = 100
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,12 @@ class Plan:
     def engine_options(self, slot: str) -> EngineOptions:
         """Of the worker of a slot."""
         return EngineOptions(
-            topics=TOPICS, partitions=self.partitions, instance=slot, kafka={}, **self.options
+            topics=TOPICS,
+            partitions=self.partitions,
+            instance=slot,
+            kafka={},
+            epoch_ticks=max(2, self.options["epoch_interval_ms"] // TICK_MS),
+            **self.options,
         )
 
 

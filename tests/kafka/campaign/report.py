@@ -4,7 +4,7 @@ import asyncio
 import os
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -87,7 +87,7 @@ async def progress(say: Callable[[], str]) -> None:
         sys.stderr.flush()
 
 
-def write(name: str, options: dict[str, Any], result: Struct) -> Path:
+def write(name: str, options: dict[str, Any], result: Struct | Mapping[str, Struct]) -> Path:
     """The result as a dated JSON file below bench/results; where."""
     now = datetime.now(UTC)
     RESULTS.mkdir(parents=True, exist_ok=True)
