@@ -15,6 +15,7 @@ from processors.orderbook import OrderBook
 from processors.orders import deleted_order_row, order_row
 from processors.people import People
 from processors.person import Person
+from processors.rate_book import RateBook
 from processors.sessions import deleted_exposure_row, deleted_session_row, exposure_row, session_row
 from schemas.epoch import NEVER, Epoch, Outgoing, Seen, Stored
 from schemas.rows import LinkRow, WatermarkRow
@@ -44,7 +45,7 @@ class Flush:
         self._seen: list[Seen] = []
         self._last: list[tuple[str, bytes, bytes]] = []
 
-    def orders(self, orders: OrderBook, index: OrderIndex, people: People) -> None:
+    def orders(self, orders: OrderBook, index: OrderIndex, people: People, rates: RateBook) -> None:
         """Settle sessions and credit, then write the orders that changed. Settling changes people, so it comes first."""
         for person in list(people.dirty.values()):
             orders.settle_sessions(person)
@@ -64,9 +65,9 @@ class Flush:
             if is_ours:
                 assert order.first is not None
                 order.born = order.written = order.born or _day(order.first.at)
-                row = order_row(tenant.store_id, tenant.store, tenant.calendar, key[1], order, version + 1)
-                rows[_key(key)] = _encode(row)
+                rows[_key(key)] = _encode(order_row(tenant, key[1], order, rates, version + 1))
         orders.write(self._state)
+        rates.write(self._state)
         index.write(self._state)
 
     def people(self, people: People) -> None:

@@ -34,3 +34,9 @@ def line_paid(values: Sequence[int], *, total: int, shipping: int, tax: int, sto
         return list(values)
     sign = 1 if difference > 0 else -1
     return [value - sign * part for value, part in zip(values, spread(abs(difference), values), strict=True)]
+
+
+def half_even(numerator: int, denominator: int) -> int:
+    """The quotient of `numerator` (>= 0) by `denominator` (> 0), rounded half to even: exact, however long they are."""
+    quotient, rest = divmod(numerator, denominator)
+    return quotient + (2 * rest > denominator or (2 * rest == denominator and quotient % 2))

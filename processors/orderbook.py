@@ -53,6 +53,10 @@ class OrderBook:
                 return
             self._recredit[person.tenant.store_id, order_id] = person.tenant
 
+    def renew(self, key: OrderKey, tenant: Tenant) -> None:
+        """The row is to be written again, though nothing has happened to the order."""
+        self.dirty[key] = tenant
+
     # -- events ----------------------------------------------------------------------------------------------------
 
     def captured(self, event: OrderCaptured, at: int, tenant: Tenant, person: Person) -> bool:

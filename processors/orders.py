@@ -5,16 +5,21 @@ of a total order over the events, so it does not matter which comes first. Order
 any age.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec import Struct
 
 from processors.attribution import Assist, Credit
 from processors.money import line_paid
-from processors.settlement import Refund, settle
+from processors.person import Tenant
+from processors.rate_book import RateBook
+from processors.reporting import Reported, reported, unreported
+from processors.settlement import Adjustment, Refund, settle
 from schemas.currencies import EXPONENTS
 from schemas.events.order import OrderCaptured
+from schemas.rates import Rate
 from schemas.rows import OrderRow
-from schemas.stores import Calendar, Store
 
 
 class Line(Struct, array_like=True, gc=False):
@@ -143,10 +148,9 @@ def capture_of(event: OrderCaptured, at: int, holder: int, person: str) -> Captu
     )
 
 
-def order_row(
-    store_id: str, store: Store, calendar: Calendar, order_id: str, order: OrderState, version: int
-) -> OrderRow:
+def order_row(tenant: Tenant, order_id: str, order: OrderState, rates: RateBook, version: int) -> OrderRow:
     """The order as ClickHouse keeps it."""
+    store, calendar = tenant.store, tenant.calendar
     first, content = order.first, order.content
     assert first is not None
     assert content is not None
@@ -175,15 +179,25 @@ def order_row(
         if order.refunds or order.canceled
         else []
     )
+    day = calendar.day(first.at)
+    told = unreported(len(lines), len(adjustments))
+    if store.reporting_currency:
+        told = _reported(
+            content,
+            paid,
+            adjustments,
+            store.reporting_currency,
+            rates.rate(tenant, content.currency, day, order_id),
+        )
     return OrderRow(
-        store_id,
+        tenant.store_id,
         order_id,
         order.born,
         first.person,
         first.channel,
         order.session_key,
         first.at,
-        calendar.day(first.at),
+        day,
         content.currency,
         exponent,
         content.version,
@@ -214,15 +228,34 @@ def order_row(
         [calendar.day(one.at) for one in adjustments],
         [one.amount for one in adjustments],
         [one.lines for one in adjustments],
+        *told,
         version,
         0,
+    )
+
+
+def _reported(
+    content: Capture, paid: Sequence[int], adjustments: Sequence[Adjustment], currency: str, rate: Rate | None
+) -> Reported:
+    reporting_exponent = EXPONENTS[currency]
+    if rate is None:
+        return unreported(len(paid), len(adjustments), currency=currency, exponent=reporting_exponent)
+    return reported(
+        total=content.total,
+        paid=paid,
+        exponent=EXPONENTS[content.currency],
+        adjustments=adjustments,
+        rate=rate,
+        currency=currency,
+        reporting_exponent=reporting_exponent,
     )
 
 
 def deleted_order_row(store_id: str, order_id: str, born: int, version: int) -> OrderRow:
     """The row that withdraws an order under the day `born`. Nothing need be known of its captures any more."""
     nothing = (
-        store_id, order_id, born, "", "", "", 0, 0, "", *([0] * 5), *([[]] * 15), 0, *([[]] * 8), version, 1,
+        store_id, order_id, born, "", "", "", 0, 0, "", *([0] * 5), *([[]] * 15), 0, *([[]] * 8),
+        *unreported(0, 0), version, 1,
     )  # fmt: skip
     return msgspec.convert(nothing, OrderRow)
 

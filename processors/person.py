@@ -10,6 +10,7 @@ from processors.segments import SealedRef, Segment, empty_segment
 from processors.sessions import Session, SessionState
 from processors.spans import Span, start_of
 from processors.touches import History
+from schemas.rates import NO_RATES, Rates
 from schemas.stores import Calendar, Store
 from schemas.topics import DAY_MS
 
@@ -54,11 +55,14 @@ class PersonPast(Struct, array_like=True, gc=False):
 class Tenant:
     """A store with what is worked out once from its settings."""
 
-    __slots__ = ("calendar", "id_hash", "journal", "lateness", "retention", "store", "store_id", "window")
+    __slots__ = (
+        "calendar", "id_hash", "journal", "lateness", "rates", "retention", "store", "store_id", "window",
+    )  # fmt: skip
 
-    def __init__(self, store_id: str, store: Store) -> None:
+    def __init__(self, store_id: str, store: Store, rates: Rates = NO_RATES) -> None:
         self.store_id = store_id
         self.store = store
+        self.rates = rates
         self.calendar = Calendar(store.zone)
         # Begun once: to take up the store's id again for each event costs as much as to hash the event's.
         self.id_hash = blake2b(f"{store_id}|".encode(), digest_size=16).copy

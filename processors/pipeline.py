@@ -18,12 +18,7 @@ from processors.counters import FORWARDED as FORWARDED_BUCKET
 from processors.dead_letters import Refusals, Skips
 from processors.definitions import Definitions
 from processors.flush import Flush
-from processors.forwarding import (
-    Change,
-    Kind,
-    forward_event,
-    read_headers,
-)
+from processors.forwarding import Change, Kind, forward_event, read_headers
 from processors.person import Tenant
 from processors.progress import Progress
 from processors.resume import META_FORMAT, Meta, resume
@@ -34,6 +29,7 @@ from schemas.events.order import OrderCaptured
 from schemas.events.person import person_key
 from schemas.instants import EARLIEST_MS, FUTURE_TOLERANCE_MS, SKEW_TOLERANCE_MS
 from schemas.partitioning import partition_of
+from schemas.rates import NO_RATES, Rates
 from schemas.reasons import Reason, Rejected
 from schemas.stores import Store, fingerprint
 from schemas.topics import DAY_MS, DEFINITION, FORWARDED, FUTURE_BOUND_MS, SOURCES
@@ -45,11 +41,12 @@ def make_factory(
     stores: Mapping[str, Store],
     *,
     partitions: int,
+    rates: Rates = NO_RATES,
     breaker: Breaker | None = None,
     skips: Skips | None = None,
 ) -> ProcessorFactory:
     """The processors of all partitions, for these stores. `partitions`: how many every input topic has."""
-    tenants = {store_id: Tenant(store_id, store) for store_id, store in stores.items()}
+    tenants = {store_id: Tenant(store_id, store, rates) for store_id, store in stores.items()}
     mark = fingerprint(stores)
 
     def make(partition: int, state: StateReader, meta: bytes | None) -> "Pipeline":
@@ -304,6 +301,7 @@ class Pipeline:
         if (
             not self._taken
             and told == self._told
+            and not self._shop.has_due
             and not progress.has_news(self.watermark, idle=idle, now_ms=self._now)
         ):
             return None

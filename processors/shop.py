@@ -26,6 +26,7 @@ from processors.orderbook import OrderBook
 from processors.people import People
 from processors.person import Tenant
 from processors.progress import Progress
+from processors.rate_book import RateBook
 from processors.taking_back import TakingBack
 from processors.waiting import Waiting
 from processors.windows import Windows
@@ -55,6 +56,7 @@ class Shop:
         self._progress = progress
         self.people = People(state, PEOPLE_BYTES_IN_MEMORY)
         self.people.floor = floor
+        self._rates = RateBook(state, tenants)
         self._orders = OrderBook(partition, state, self.people, ORDERS_IN_MEMORY)
         browsing = Browsing(self.people, self._orders)
         self._news = OrderNews(partition, partitions, OrderIndex(state), self._orders, tenants)
@@ -121,11 +123,18 @@ class Shop:
         )
         return 1_500 * people + 200 * events + 700 * orders + 150 * small + 5_000 * len(self.waiting.heard)
 
+    @property
+    def has_due(self) -> bool:
+        """There is something to write though nothing came."""
+        return self._rates.has_due
+
     def live(self, flush: Flush, clock: int) -> None:
         """Live through the epoch, and write what has changed."""
         for home, news, bound in self._living.live(self.waiting, clock):
             self._progress.send([tell(news, home)], bound)
-        flush.orders(self._orders, self._news.index, self.people)
+        for store_id, order_id in self._rates.due():
+            self._orders.renew((store_id, order_id), self._tenants[store_id])
+        flush.orders(self._orders, self._news.index, self.people, self._rates)
         # After the last of our rows: what the others write then has a higher version.
         bounds = [self.waiting.watermark, *self.waiting.bounds.values()]
         self._tell(self._news.exchange(), min([*bounds, *[bound for _, bound in self.waiting.heard]]))

@@ -153,6 +153,22 @@ class OrderRow(Struct, array_like=True, frozen=True, gc=False):
     adjustment_date: Days  # in the store's zone
     adjustment_amount: Moneys  # what it took of the total
     adjustment_lines: MoneyTable  # for each adjustment, what it took of each line's paid amount (H57)
+    reporting_currency: Word  # what the store reports in (E4); empty: nothing
+    reporting_exponent: Flag  # digits of the reporting currency's minor unit
+    reporting_rate: (
+        Word  # of store_date, an exact decimal: what one of currency is worth; empty: none is known
+    )
+    reported: (
+        Flag  # 1: the four amounts below are known; 0: they are 0, and the order is left out and counted
+    )
+    reporting_total: (
+        Money  # total at this rate, rounded once, half to even; minor units of reporting_currency
+    )
+    reporting_paid: (
+        Moneys  # each line's share of it by largest remainder (H52), beside that of shipping and tax
+    )
+    reporting_adjustment_amount: Moneys  # all that was taken back so far at this rate, less that before it
+    reporting_adjustment_lines: MoneyTable  # the same of each line: in all, its share of reporting_paid
     version: Big = 0
     is_deleted: Flag = 0
 

@@ -48,6 +48,8 @@ class Store(Struct, frozen=True, forbid_unknown_fields=True):
     currency: str = "EUR"
     """ISO 4217 code, upper case: the currency of goal values without one."""
     name: str = ""
+    reporting_currency: str = ""
+    """ISO 4217 code: orders are told in it too, at the rate of their day (`schemas.rates`). Empty: they are not."""
     session_timeout_ms: Annotated[int, Meta(ge=MINUTE_MS, le=DAY_MS)] = SESSION_TIMEOUT_MS
     channel_session_timeout_ms: dict[str, Annotated[int, Meta(ge=MINUTE_MS, le=DAY_MS)]] = {}
     """The idle gap of single channels, such as `whatsapp = 86400000`."""
@@ -105,6 +107,10 @@ def parse_stores(text: str, *, origin: str = "stores.toml") -> dict[str, Store]:
     for store_id, store in file.stores.items():
         if store.currency not in EXPONENTS:
             raise StoresError(f"{origin}: store {store_id}: currency {store.currency!r} is no ISO 4217 code")
+        if store.reporting_currency and store.reporting_currency not in EXPONENTS:
+            raise StoresError(
+                f"{origin}: store {store_id}: reporting_currency {store.reporting_currency!r} is no ISO 4217 code"
+            )
         try:
             ZoneInfo(store.zone)
         except (ZoneInfoNotFoundError, ValueError):
@@ -124,9 +130,10 @@ _READ_ONLY: Final = {"name": "", "base_period_days": BASE_PERIOD_DAYS, "rfm": Rf
 
 
 def fingerprint(stores: Mapping[str, Store]) -> str:
-    """A hash of everything that moves stored numbers (zone, currency, windows, time-outs).
+    """A hash of everything that moves stored numbers (zone, currencies, windows, time-outs).
 
-    Names do not count, nor do the settings of the customer base: it is computed when it is asked for.
+    Names do not count, nor do the settings of the customer base: it is computed when it is asked for. Nor do rates:
+    state remembers those that it has used, one by one (`processors.reporting`).
     """
     parts = [
         f"{store_id}:{msgspec.json.encode(msgspec.structs.replace(store, **_READ_ONLY)).decode()}"

@@ -27,6 +27,7 @@ from pydantic_settings import (
 )
 
 from processors.breaker import Bounds
+from schemas.rates import Rate, RateKey, RatesError, parse_rates
 from schemas.stores import Store, StoresError, parse_stores
 from schemas.topics import DEFAULT_PARTITIONS, DEFAULT_PREFIX, Topics
 from streams import failpoints
@@ -192,6 +193,8 @@ class Settings(BaseSettings):
     replication_factor: Annotated[int, Field(gt=0, le=100)] = 1
     data_dir: Path = Path(".shopmeter")
     stores_file: Path = Path("stores.toml")
+    rates_file: Path | None = None
+    """What currencies are worth, for stores with a `reporting_currency`; None: `rates.csv` beside the stores."""
     log_format: LogFormat = "text"
     """How worker, sink and probe write their lines to stderr: for people, or one JSON object a line."""
     kafka: KafkaSettings = KafkaSettings()
@@ -273,6 +276,23 @@ def load_stores(settings: Settings) -> dict[str, Store]:
             f"{path}: can't be read ({error}); name the file with SHOPMETER_STORES_FILE"
         ) from None
     return parse_stores(text, origin=str(path))
+
+
+def load_rates(settings: Settings, stores: Mapping[str, Store]) -> dict[RateKey, Rate]:
+    """What the stores' reporting currencies need of the rates file; not read if none has one. RatesError."""
+    reporting = {store.reporting_currency: name for name, store in stores.items() if store.reporting_currency}
+    if not reporting:
+        return {}
+    path = settings.rates_file or settings.stores_file.with_name("rates.csv")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        named = next(f"store {name} reports in {currency}" for currency, name in reporting.items())
+        raise RatesError(
+            f"{path}: can't be read ({error}), and {named}; make it, or name it with SHOPMETER_RATES_FILE"
+        ) from None
+    rates = parse_rates(text, origin=str(path))
+    return {key: rate for key, rate in rates.items() if key.reporting_currency in reporting}
 
 
 def _line(item: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ import msgspec
 
 from processors.pipeline import Pipeline, make_factory
 from schemas.epoch import Outgoing, Record
+from schemas.rates import NO_RATES, Rates
 from schemas.stores import Store
 from schemas.tables import TABLES
 from schemas.topics import DEFINITION, FORWARDED, INPUTS, SOURCES
@@ -26,11 +27,11 @@ DEFAULT_CHUNK = 7  # small and odd, so that chunk edges fall everywhere
 class _Partition:
     """One partition: its log by topic, its committed state, the processor at work, and what it has committed."""
 
-    def __init__(self, number: int, stores: Mapping[str, Store], partitions: int) -> None:
+    def __init__(self, number: int, stores: Mapping[str, Store], rates: Rates, partitions: int) -> None:
         self.number = number
         self.log: dict[str, list[Any]] = {topic: [] for topic in INPUTS}
         self.store = MemoryStore(number)
-        self.factory = make_factory(stores, partitions=partitions)
+        self.factory = make_factory(stores, rates=rates, partitions=partitions)
         self.epoch = 0
         self.written: list[tuple[str, Any]] = []
         self.outgoing: list[Outgoing] = []
@@ -75,11 +76,17 @@ class PipelineDriver:
     """Records in, rows out, with a crash at hand. `now_ms`: the wall clock that the pipeline is told."""
 
     def __init__(
-        self, stores: Mapping[str, Store], *, partitions: int = 1, now_ms: int = 4_000_000_000_000
+        self,
+        stores: Mapping[str, Store],
+        *,
+        rates: Rates = NO_RATES,
+        partitions: int = 1,
+        now_ms: int = 4_000_000_000_000,
     ) -> None:
         self.stores = stores
+        self.rates = rates
         self.now_ms = now_ms
-        self._partitions = [_Partition(number, stores, partitions) for number in range(partitions)]
+        self._partitions = [_Partition(number, stores, rates, partitions) for number in range(partitions)]
         self._reports: dict[int, bytes] = {}
 
     def pipe(
@@ -158,9 +165,12 @@ class PipelineDriver:
         self._run(partition, FORWARDED)
         return waiting
 
-    def crash(self) -> None:
-        """Die now, start again from what is committed, and read on from there."""
+    def crash(self, *, rates: Rates | None = None) -> None:
+        """Die now, start again from what is committed, and read on from there. `rates`: start with these from now on."""
+        if rates is not None:
+            self.rates = rates
         for partition in self._partitions:
+            partition.factory = make_factory(self.stores, rates=self.rates, partitions=len(self._partitions))
             partition.start()
             for number, report in self._reports.items():
                 partition.pipeline.hear(number, report)
@@ -170,7 +180,9 @@ class PipelineDriver:
     def restart(self, *, partitions: int) -> None:
         """Compute everything again with another number of partitions, from the log of events."""
         records = self.log()
-        self._partitions = [_Partition(number, self.stores, partitions) for number in range(partitions)]
+        self._partitions = [
+            _Partition(number, self.stores, self.rates, partitions) for number in range(partitions)
+        ]
         self._reports = {}
         for number in range(partitions):
             self.expect_records(number, SOURCES)

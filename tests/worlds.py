@@ -17,12 +17,16 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from schemas.rates import HEADER, Rates, parse_rates
 from schemas.rows import BOOKKEEPING
 from schemas.stores import Store
 from tests.oracle.chooser import Chooser, DrawChooser, RandomChooser
 from tests.oracle.defining import choose_definition
 from tests.oracle.poison import choose_poison
+from tests.oracle.rating import choose_reporting
 from tests.oracle.records import RawRecord, RowKey
+from tests.oracle.reporting import Rates as OracleRates
+from tests.oracle.reporting import read_rates
 from tests.oracle.shopping import Setting, choose_happenings, choose_setting
 from tests.oracle.wire import PARTITIONS, Sent, raw_records
 
@@ -51,6 +55,18 @@ class World:
     arrivals: tuple[Arrival, ...]
     stores: Mapping[str, Store]
     partitions: int = PARTITIONS
+    rates_csv: str = HEADER + "\n"
+    """What currencies are worth, as the operator's file says it; of some days it says nothing."""
+
+    @cached_property
+    def rates(self) -> Rates:
+        """The file as the worker reads it."""
+        return parse_rates(self.rates_csv)
+
+    @cached_property
+    def oracle_rates(self) -> OracleRates:
+        """The file as the oracle reads it."""
+        return read_rates(self.rates_csv)
 
     @cached_property
     def records(self) -> list[RawRecord]:
@@ -67,10 +83,11 @@ class World:
             )
             for arrival in chance.sample(self.arrivals, len(self.arrivals))
         ]
-        return World(tuple(again), self.stores, partitions or self.partitions)
+        return replace(self, arrivals=tuple(again), partitions=partitions or self.partitions)
 
     def __repr__(self) -> str:
         lines = [f"World(partitions={self.partitions}, stores={dict(self.stores)})"]
+        lines += self.rates_csv.splitlines()
         lines += [
             f"  {record.topic}/{record.partition}/{record.offset} at {record.timestamp_ms}: "
             f"{(record.value or b'null').decode(errors='replace')}"
@@ -117,7 +134,10 @@ def make_world(
             arrivals.append(Arrival(sent, at, 0, 0))
     if poison:
         arrivals += chooser.repeat(lambda inner: _poisoned(inner, setting), 0, 4)
-    return World(tuple(arrivals), setting.stores)
+    stores, rates_csv = choose_reporting(
+        chooser, setting.stores, [arrival.at for arrival in arrivals if arrival.sent.topic == "order"]
+    )
+    return World(tuple(arrivals), stores, rates_csv=rates_csv)
 
 
 def _poisoned(chooser: Chooser, setting: Setting) -> Arrival:

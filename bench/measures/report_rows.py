@@ -213,6 +213,9 @@ def _orders(sizes: Sizes) -> dict[str, str]:
         "adjustment_date": f"if({canceled} OR {refunded}, [toDate({of['at']} + 172800, '{ZONE}')], [])",
         "adjustment_amount": taken,
         "adjustment_lines": f"multiIf({canceled}, [[{paid}, {paid}]], {refunded}, [[{paid}, 0]], [])",
+        "reporting_paid": "[0, 0]",
+        "reporting_adjustment_amount": f"if({canceled} OR {refunded}, [0], [])",
+        "reporting_adjustment_lines": f"if({canceled} OR {refunded}, [[0, 0]], [])",
         "exposed_session": f"if({direct}, [{of['session_key']}], [])",
         "exposed_widget": f"if({direct}, ['home'], [])",
     }

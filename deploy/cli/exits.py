@@ -29,6 +29,7 @@ _CODES: Final = {
     "deploy.local.errors.LocalStackError": ExitCode.PREREQUISITE,
     "streams.settings.SettingsError": ExitCode.USAGE,
     "schemas.stores.StoresError": ExitCode.USAGE,
+    "schemas.rates.RatesError": ExitCode.USAGE,
     "deploy.simulator.scenario.ScenarioError": ExitCode.USAGE,
     "deploy.simulator.produce.ProduceError": ExitCode.FAILED,
     "deploy.send.LineError": ExitCode.FAILED,

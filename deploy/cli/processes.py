@@ -32,7 +32,7 @@ def worker(
     from streams.health import HealthService
     from streams.interventions import read_skips
     from streams.logs import log_to_stderr
-    from streams.settings import load_stores
+    from streams.settings import load_rates, load_stores
     from streams.telemetry import WorkerSignals
     from streams.worker import run_worker
 
@@ -45,6 +45,7 @@ def worker(
     factory = make_factory(
         stores,
         partitions=settings.partitions,
+        rates=load_rates(settings, stores),
         breaker=Breaker(settings.breaker_bounds),
         skips=asyncio.run(read_skips(settings)),
     )

@@ -147,7 +147,11 @@ CREATE OR REPLACE VIEW order_totals (
     `canceled_minor` Int64 COMMENT 'taken back by the cancel',
     `refunded_minor` Int64 COMMENT 'taken back by refunds',
     `net_minor` Int64 COMMENT 'total - canceled - refunded; never below 0',
-    `is_canceled` UInt8 COMMENT 'a cancel was seen'
+    `is_canceled` UInt8 COMMENT 'a cancel was seen',
+    `reporting_currency` LowCardinality(String) COMMENT 'what the store reports in; empty: nothing',
+    `reporting_rate` String COMMENT 'what one of currency is worth in it on store_date; empty: no rate is known',
+    `reporting_total` Nullable(Decimal(38, 4)) COMMENT 'total in reporting_currency; null without a rate',
+    `reporting_total_minor` Nullable(Int64) COMMENT 'reporting_total in minor units'
 ) AS
 SELECT
     store_id, order_id, person, channel, session_key, captured_at, store_date, currency, exponent, order_version,
@@ -165,7 +169,10 @@ SELECT
     arraySum((amount, kind) -> if(kind = 'cancel', amount, 0), adjustment_amount, adjustment) AS canceled_minor,
     arraySum((amount, kind) -> if(kind = 'refund', amount, 0), adjustment_amount, adjustment) AS refunded_minor,
     total_minor - arraySum(adjustment_amount) AS net_minor,
-    has(adjustment, 'cancel') AS is_canceled
+    has(adjustment, 'cancel') AS is_canceled,
+    reporting_currency, reporting_rate,
+    if(o.reported, toDecimal128(o.reporting_total, 4) / intExp10(o.reporting_exponent), NULL) AS reporting_total,
+    if(o.reported, o.reporting_total, NULL) AS reporting_total_minor
 FROM orders AS o FINAL
 SETTINGS do_not_merge_across_partitions_select_final = 1
 COMMENT 'One row an order';

@@ -41,7 +41,7 @@ class Settled:
 def rows_of(settled: Settled, *, partitions: int, crashes: bool = True) -> list[Any]:
     """Every row that the pipeline writes for the world, all versions, arriving in pieces with crashes between."""
     chance = random.Random(settled.number)
-    driver = PipelineDriver(settled.world.stores, partitions=partitions)
+    driver = PipelineDriver(settled.world.stores, rates=settled.world.rates, partitions=partitions)
     records = list(settled.world.records)
     while records:
         size = chance.randint(1, 25)

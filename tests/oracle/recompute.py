@@ -22,6 +22,7 @@ from tests.oracle.identity import resolve
 from tests.oracle.model import Event
 from tests.oracle.orders import Order, lines_paid, orders_of, settle
 from tests.oracle.records import OracleResult, Origin, RawRecord, RowKey, counter_row, put
+from tests.oracle.reporting import NO_RATES, Rates, rate_text, reported
 from tests.oracle.sessions import Session, closes_at, first_given, is_active, is_present, sessions_of
 from tests.oracle.verdicts import judge
 
@@ -30,6 +31,7 @@ def recompute(
     records: Sequence[RawRecord],
     stores: Mapping[str, Store],
     *,
+    rates: Rates = NO_RATES,
     too_late: Collection[Origin] = (),
     first: Collection[Origin] = (),
 ) -> OracleResult:
@@ -51,7 +53,8 @@ def recompute(
     for order in orders:
         credit = credits[order.first.store_id, order.first.order_id]
         exposed = exposed_by(order, credit, sessions, stores[order.first.store_id])
-        put(result.rows, "orders", order_row(order, credit, _session_key(order, sessions), exposed, stores))
+        session_key = _session_key(order, sessions)
+        put(result.rows, "orders", order_row(order, credit, session_key, exposed, stores, rates))
     for session in sessions:
         store = stores[session.store_id]
         put(result.rows, "sessions", session_row(session, store))
@@ -198,11 +201,13 @@ def order_row(
     session_key: str,
     exposed: Sequence[tuple[str, str]],
     stores: Mapping[str, Store],
+    rates: Rates,
 ) -> OrderRow:
     """The order with its lines, their credit, what it confirms (see `exposed_by`), and what was taken back."""
     store, capture = stores[order.first.store_id], order.capture
     paid = lines_paid(capture, store)
     adjustments = settle(order, paid)
+    told = reported(order, paid, adjustments, store, rates)
     touches = [line.touch for line in credit.lines]
     return OrderRow(
         store_id=order.first.store_id,
@@ -243,6 +248,14 @@ def order_row(
         adjustment_date=[store_day(step.event.at, store) for step in adjustments],
         adjustment_amount=[step.amount for step in adjustments],
         adjustment_lines=[list(step.lines) for step in adjustments],
+        reporting_currency=told.currency,
+        reporting_exponent=told.exponent,
+        reporting_rate=rate_text(told.rate),
+        reported=int(told.rate is not None),
+        reporting_total=told.total,
+        reporting_paid=list(told.paid),
+        reporting_adjustment_amount=list(told.taken),
+        reporting_adjustment_lines=[list(lines) for lines in told.lines_taken],
     )
 
 

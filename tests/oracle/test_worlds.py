@@ -17,10 +17,10 @@ SEEDS = range(150)
 def test_nothing_comes_too_late_in_any_order_and_every_order_gives_the_same_rows(shared_orders: bool) -> None:
     for seed in SEEDS:
         world = random_world(seed, shared_orders=shared_orders)
-        straight = recompute(world.records, world.stores)
+        straight = recompute(world.records, world.stores, rates=world.oracle_rates)
         for other in (world, world.arriving(seed), world.arriving(seed + 1, partitions=3)):
             assert_in_time(other)
-            again = recompute(other.records, other.stores)
+            again = recompute(other.records, other.stores, rates=other.oracle_rates)
             assert compare(straight.rows, again.rows) == [], seed
             assert {verdict.bucket for verdict in again.verdicts.values()} <= {"accepted", "duplicate"}
 
@@ -43,7 +43,7 @@ def test_late_worlds_have_something_late_and_poisoned_ones_something_refused() -
         except AssertionError:
             late += 1
         world = random_world(seed, poison=True)
-        verdicts = recompute(world.records, world.stores).verdicts
+        verdicts = recompute(world.records, world.stores, rates=world.oracle_rates).verdicts
         assert len(verdicts) == len(world.records)
         buckets |= {(verdict.bucket, verdict.reason) for verdict in verdicts.values()}
     assert late > len(SEEDS) // 10
@@ -64,10 +64,14 @@ def test_worlds_are_nasty_enough() -> None:
     seen: set[str] = set()
     for seed in SEEDS:
         world = random_world(seed)
-        rows = recompute(world.records, world.stores).rows
+        rows = recompute(world.records, world.stores, rates=world.oracle_rates).rows
         row: OrderRow
         for row in rows["orders"].values():
             seen |= {*row.credit, *row.touch_kind, *row.adjustment, row.session_key[:2], row.currency}
+            seen |= {f"{row.currency} in {row.reporting_currency}: {row.reported}"}
+            seen |= (
+                {"odd steps"} if any(sum(lines) for lines in row.reporting_adjustment_lines[1:]) else set()
+            )
             seen |= {"converted"} if len({*row.exposed_session}) > 1 else set()
             seen |= {"exposure only"} if any(row.exposure_only) else set()
             seen |= {"over-refund"} if 0 in row.adjustment_amount else set()
@@ -80,6 +84,7 @@ def test_worlds_are_nasty_enough() -> None:
         *("direct", "assisted", "none", "shown", "added", "clicked", "detail_viewed", "refund", "cancel"),
         *("", "s:", "g:", "EUR", "JPY", "KWD", "exposure only", "over-refund", "early refund"),
         *("viewed", "converted", "silent"),
+        *("JPY in EUR: 1", "JPY in EUR: 0", "KWD in JPY: 1", "EUR in EUR: 1", "EUR in : 0", "odd steps"),
     }
 
 
@@ -89,7 +94,7 @@ def test_worlds_are_nasty_enough() -> None:
 @given(worlds(most_stories=8))
 def test_the_laws_of_rows(world: World) -> None:
     assert_in_time(world)
-    result = recompute(world.records, world.stores)
+    result = recompute(world.records, world.stores, rates=world.oracle_rates)
     accepted = sum(verdict.bucket == "accepted" for verdict in result.verdicts.values())
     for order in result.rows["orders"].values():
         assert_order_adds_up(order, tax_in_lines=world.stores[order.store_id].tax_in_lines)
@@ -109,8 +114,22 @@ def assert_order_adds_up(row: OrderRow, *, tax_in_lines: bool) -> None:
     if "cancel" in row.adjustment:
         assert sum(row.adjustment_amount) == row.total
         assert sum(sum(lines) for lines in row.adjustment_lines) == sum(row.paid)
+    assert_reported_adds_up(row)
     # H74: an interaction leaves no line without credit, and the add of a direct line is one.
     assert row.has_interaction == int("none" not in row.credit)
+
+
+def assert_reported_adds_up(row: OrderRow) -> None:
+    assert 0 <= sum(row.reporting_paid) <= row.reporting_total
+    assert min(row.reporting_adjustment_amount, default=0) >= 0
+    if sum(row.adjustment_amount) == row.total:
+        assert sum(row.reporting_adjustment_amount) == row.reporting_total
+    for index, paid in enumerate(row.reporting_paid):
+        taken = [lines[index] for lines in row.reporting_adjustment_lines]
+        assert min(taken, default=0) >= 0
+        assert sum(taken) <= paid
+        if sum(lines[index] for lines in row.adjustment_lines) == row.paid[index]:
+            assert sum(taken) == paid
 
 
 def assert_counted(rows: Rows, accepted: int) -> None:
@@ -128,9 +147,9 @@ def test_differences_are_named() -> None:
     world = next(
         world
         for world in map(random_world, range(100))
-        if recompute(world.records, world.stores).rows["orders"]
+        if recompute(world.records, world.stores, rates=world.oracle_rates).rows["orders"]
     )
-    left, right = (recompute(world.records, world.stores).rows for _ in range(2))
+    left, right = (recompute(world.records, world.stores, rates=world.oracle_rates).rows for _ in range(2))
     assert compare(left, right) == []
     key, row = next(iter(right["orders"].items()))
     right["orders"][key] = msgspec.structs.replace(row, total=row.total + 1, version=9, born=3)
@@ -143,7 +162,7 @@ def test_differences_are_named() -> None:
 
 def test_folding_takes_the_highest_version_and_sums_partitions() -> None:
     world = random_world(1)
-    rows = recompute(world.records, world.stores).rows
+    rows = recompute(world.records, world.stores, rates=world.oracle_rates).rows
     written: list[tuple[str, msgspec.Struct]] = []
     for table, by_key in rows.items():
         for row in by_key.values():

@@ -20,7 +20,7 @@ def misrouted(world: World, chance: random.Random) -> list[list[RawRecord]]:
 def driver_read_apart(world: World, seed: int, *, partitions: int = PARTITIONS) -> PipelineDriver:
     """A driver whose partitions have read their records at very different pace, with messages that lay for long."""
     chance = random.Random(seed)
-    driver = PipelineDriver(world.stores, partitions=partitions)
+    driver = PipelineDriver(world.stores, rates=world.rates, partitions=partitions)
     lanes = misrouted(world, chance)
     for number, lane in enumerate(lanes):
         driver.expect_records(number, {record.topic for record in lane})

@@ -40,7 +40,7 @@ def links_are_put_aside() -> Iterator[None]:
 
 def assert_exact(driver: PipelineDriver, world: World) -> None:
     """Rows, links and sendings are the oracle's, and no row is left behind under another day of its table."""
-    oracle = recompute(world.records, world.stores)
+    oracle = recompute(world.records, world.stores, rates=world.oracle_rates)
     assert_equal(driver.rows(), oracle.rows, world)
     _, events = judge(world.records, world.stores)
     links = links_of(events)
@@ -82,7 +82,7 @@ def live(driver: PipelineDriver, table: str, size: int, *, by_day: bool = False)
 @pytest.mark.parametrize("seed", range(120))
 def test_worlds_with_logins_equal_the_oracle_in_any_order_and_number_of_partitions(seed: int) -> None:
     world = random_world(seed, identity=True)
-    oracle = recompute(world.records, world.stores).rows
+    oracle = recompute(world.records, world.stores, rates=world.oracle_rates).rows
     for arrival in (world, world.arriving(seed)):
         assert_equal(rows_of(arrival, seed, partitions=1 + seed % 4), oracle, arrival)
 
@@ -116,9 +116,9 @@ def test_any_world_with_logins_equals_the_oracle(world: World, seed: int) -> Non
 def test_every_crash_point_of_a_world_with_logins_gives_the_same(seed: int) -> None:
     world = random_world(30_000 + seed, identity=True, most_stories=6).arriving(seed)
     records = list(world.records)
-    oracle = recompute(world.records, world.stores).rows
+    oracle = recompute(world.records, world.stores, rates=world.oracle_rates).rows
     for point in range(len(records) + 1):
-        driver = PipelineDriver(world.stores, partitions=2)
+        driver = PipelineDriver(world.stores, rates=world.rates, partitions=2)
         driver.pipe(records[:point], chunk=1, commit=False)
         driver.commit_one(point % 2)
         driver.crash()

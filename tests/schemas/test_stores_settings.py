@@ -22,3 +22,13 @@ def test_thresholds_must_ascend() -> None:
         parse_stores(head + "f = [1, 3, 2, 4]\n")
     with pytest.raises(StoresError, match="rfm"):
         parse_stores(head + "f = [1, 2, 3]\n")
+
+
+def test_the_reporting_currency_moves_stored_numbers_and_must_exist() -> None:
+    plain = Store()
+    told = msgspec.structs.replace(plain, reporting_currency="USD")
+    assert fingerprint({"acme": plain}) != fingerprint({"acme": told})
+    head = "version = 1\n[stores.acme]\n"
+    assert parse_stores(head + 'reporting_currency = "USD"\n')["acme"] == told
+    with pytest.raises(StoresError, match="store acme: reporting_currency 'usd' is no ISO 4217 code"):
+        parse_stores(head + 'reporting_currency = "usd"\n')

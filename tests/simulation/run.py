@@ -63,7 +63,7 @@ class World:
         self.workers = Group(stage, "shopmeter", plan.partitions)
         self.sinks = Group(stage, "shopmeter-sink", plan.partitions)
         self.disks = [Disk() for _ in range(plan.workers)]
-        self.factory = make_factory(plan.world.stores, partitions=plan.partitions)
+        self.factory = make_factory(plan.world.stores, rates=plan.world.rates, partitions=plan.partitions)
         self.living: dict[str, Worker | SinkLife] = {}
         self.appended: list[RawRecord] = []
         self.lives = 0

@@ -23,7 +23,7 @@ def judge(appended: Sequence[RawRecord], plan: Plan, broker: Broker, house: Hous
     """Everything that can be said when all is calm; what is wrong goes to the stage's findings."""
     letters = {(row.topic, row.partition, row.offset): row for row in house.read("dead_letters")}
     too_late = {origin for origin, row in letters.items() if row.reason == "too_late"}
-    oracle = recompute(appended, plan.world.stores, too_late=too_late)
+    oracle = recompute(appended, plan.world.stores, rates=plan.world.oracle_rates, too_late=too_late)
     for difference in compare(house.rows(), oracle.rows)[:MOST_DIFFERENCES]:
         stage.find(f"pipeline on the left, oracle on the right: {difference}")
     if too_late and not plan.late:

@@ -163,7 +163,22 @@ def order(order_id: str, *lines: Line, day: int = 1, extra: int = 0, **fields: A
         "adjustment_lines": [],
         "version": 1,
     }
-    return OrderRow(**{**defaults, **fields})
+    named = {**defaults, **fields}
+    return OrderRow(**{**unreported(len(lines), len(named["adjustment"])), **named})
+
+
+def unreported(lines: int, adjustments: int) -> dict[str, Any]:
+    """Fields of an order of a store that reports in no currency."""
+    return {
+        "reporting_currency": "",
+        "reporting_exponent": 0,
+        "reporting_rate": "",
+        "reported": 0,
+        "reporting_total": 0,
+        "reporting_paid": [0] * lines,
+        "reporting_adjustment_amount": [0] * adjustments,
+        "reporting_adjustment_lines": [[0] * lines for _ in range(adjustments)],
+    }
 
 
 def confirms(session_key: str, widget: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,24 @@ def _empty(warehouse: Warehouse) -> Iterator[None]:
 
 # 100.00 direct, 30.00 assisted, shipping 10.00 (golden case 1 of the metric contract).
 GOLDEN = order("o1", ("p1", 2, 10_000, "direct", "B"), ("p3", 1, 3_000, "assisted", "A"), extra=1_000)
+
+
+async def test_an_order_in_the_reporting_currency_or_nothing(warehouse: Warehouse) -> None:
+    waiting: dict[str, Any] = {"reporting_currency": "KWD", "reporting_exponent": 3}
+    told: dict[str, Any] = {**waiting, "reporting_rate": "0.3071", "reported": 1}
+    await warehouse.fill(
+        order("o1", ("p1", 1, 1_000, "none", ""), **told, reporting_total=3_071, reporting_paid=[3_071]),
+        order("o2", ("p1", 1, 1_000, "none", ""), **waiting),
+        order("o3", ("p1", 1, 1_000, "none", "")),
+    )
+    assert warehouse.rows(
+        "SELECT order_id, reporting_currency, reporting_rate, reporting_total, reporting_total_minor"
+        " FROM order_totals ORDER BY order_id"
+    ) == [
+        ("o1", "KWD", "0.3071", Decimal("3.071"), 3_071),
+        ("o2", "KWD", "", None, None),
+        ("o3", "", "", None, None),
+    ]
 
 
 async def test_an_order_and_its_lines(warehouse: Warehouse) -> None:

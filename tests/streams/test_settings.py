@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from schemas.stores import StoresError
-from streams.settings import Settings, SettingsError, load_settings, load_stores
+from schemas.rates import RatesError
+from schemas.stores import Store, StoresError
+from streams.settings import Settings, SettingsError, load_rates, load_settings, load_stores
 
 SECRET = "hunter2-hunter2"
 
@@ -134,3 +135,18 @@ def test_stores_are_read_and_a_missing_file_is_named(tmp_path: Path) -> None:
         load_stores(load_settings())
     (tmp_path / "stores.toml").write_text("version = 1\n[stores.shop]\nzone = 'Europe/Berlin'\n")
     assert load_stores(load_settings())["shop"].zone == "Europe/Berlin"
+
+
+def test_rates_are_read_where_a_store_needs_them_and_a_missing_file_is_named(tmp_path: Path) -> None:
+    settings = load_settings(stores_file=tmp_path / "stores.toml")
+    plain, told = Store(), Store(reporting_currency="EUR")
+    assert load_rates(settings, {"plain": plain}) == {}
+    with pytest.raises(RatesError, match=r"rates\.csv.*store told reports in EUR.*SHOPMETER_RATES_FILE"):
+        load_rates(settings, {"plain": plain, "told": told})
+    lines = "day,currency,reporting_currency,rate\n2026-01-31,USD,EUR,0.9\n2026-01-31,USD,JPY,150\n"
+    (tmp_path / "rates.csv").write_text(lines)
+    (key,) = load_rates(settings, {"told": told})
+    assert key.reporting_currency == "EUR"
+    named = load_settings(rates_file=tmp_path / "other.csv")
+    with pytest.raises(RatesError, match=r"other\.csv"):
+        load_rates(named, {"told": told})
