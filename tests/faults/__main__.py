@@ -30,7 +30,8 @@ def main() -> int:
     """Play what is asked for and was not played on this commit."""
     asked = _options()
     path = RESULTS / f"faults-{_commit()}.json"
-    known = {} if asked.again or not path.exists() else _read(path)
+    # Others' results stay when only some cases are played again.
+    known = _read(path) if path.exists() and (asked.only or not asked.again) else {}
     for case in CASES.values():
         if asked.only and not any(case.name.startswith(name) for name in asked.only):
             continue
@@ -104,7 +105,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", metavar="F7", help="cases whose names begin so")
     parser.add_argument("--short", action="store_true", help="each case a few times only")
     parser.add_argument("--times", type=int, default=0, help="instead of what the matrix says")
-    parser.add_argument("--again", action="store_true", help="forget what was played on this commit")
+    parser.add_argument("--again", action="store_true", help="also what was played on this commit")
     parser.add_argument("--keep", action="store_true", help="leave the directories with all logs")
     return parser.parse_args()
 

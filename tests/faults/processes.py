@@ -5,7 +5,6 @@ import shutil
 import signal
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from itertools import cycle
 from pathlib import Path
 
@@ -14,12 +13,15 @@ from tests.faults.matrix import case
 from tests.faults.proxy import Wire
 from tests.faults.shim import Answer
 from tests.faults.stage import Outcome, Play, Stage, under_load
+from tests.kafka.campaign.killing import TRAILING_SECONDS
 
 STATE_DIR = "SHOPMETER_WORKER__STATE_DIR"
 EPOCH_PLACES = tuple(place for place in PLACES if place.startswith("epoch."))
 SINK_PLACES = tuple(place for place in PLACES if place.startswith("sink."))
 STEPS = (*EPOCH_PLACES, "chunk.taken", *SINK_PLACES)
 FATAL = 70
+# The shortest that the broker grants.
+SHORT_SESSION = {"SHOPMETER_WORKER__SESSION_TIMEOUT_MS": "6000", "SHOPMETER_WORKER__HEARTBEAT_MS": "2000"}
 
 
 @case("F1 kill -9 of the worker", "works again: p95 <= 20 s", short=2, long=100)
@@ -29,7 +31,7 @@ async def kill_worker(stage: Stage, times: int) -> Outcome:
             await play.pause(0.0, 3.0)
             began = time.monotonic()
             play.worker.kill()
-            await play.works_again(began + 0.5)
+            await play.works_again(began, trailing=TRAILING_SECONDS)
 
     return await under_load(stage, times, fault)
 
@@ -44,16 +46,21 @@ async def kill_at_steps(stage: Stage, times: int) -> Outcome:
                 await restarted(play, f"{place}=kill@{play.chance.randint(1, 12)}", sink=is_sink)
                 code = await play.dies(member, len(member.exits))
                 play.expect(code == -signal.SIGKILL, f"{place}: ended with {code}")
-                await restarted(play, "", sink=is_sink)
-                await play.works_again(time.monotonic())
+                await play.works_again(time.monotonic(), trailing=TRAILING_SECONDS)
+                await member.works()
 
     return await under_load(stage, times * len(STEPS), fault)
 
 
 async def restarted(
-    play: Play, failpoints: str, *, sink: bool = False, env: Mapping[str, str] | None = None
+    play: Play,
+    failpoints: str = "",
+    *,
+    sink: bool = False,
+    each_life: bool = False,
+    env: Mapping[str, str] | None = None,
 ) -> None:
-    """Kill the worker (or sink) and have it come back with these failpoints armed."""
+    """Kill the worker (or sink) and have it come back with these failpoints armed, in its next life or in each."""
     member = play.sink if sink else play.worker
     member.env.update({VARIABLE: failpoints, **(env or {})})
     starts = member.starts
@@ -61,6 +68,8 @@ async def restarted(
     async with asyncio.timeout(30):
         while member.starts == starts:
             await asyncio.sleep(0.005)
+    if not each_life:
+        member.env[VARIABLE] = ""
 
 
 @case("F2 the worker comes back on another disk", "the same rows from either", short=2, long=30)
@@ -71,7 +80,7 @@ async def other_disk(stage: Stage, times: int) -> Outcome:
             await play.pause(0.5, 2.0)
             began = time.monotonic()
             await restarted(play, "", env={STATE_DIR: next(disks)})
-            await play.works_again(began + 0.5)
+            await play.works_again(began, trailing=TRAILING_SECONDS)
 
     return await under_load(stage, times, fault, env={STATE_DIR: str(stage.directory / "disk-a")})
 
@@ -110,73 +119,84 @@ async def rebalances_at_once(stage: Stage, times: int) -> Outcome:
     return await under_load(stage, times, fault, partitions=6)
 
 
-@case("F6 the local state is spoiled", "wiped, refused or repaired; works again", short=1, long=20)
+SPOILED = (
+    "deleted", "corrupt log", "corrupt tables", "stale", "killed restore", "failed restore", "no broker",
+)  # fmt: skip
+
+
+@case("F6 the local state is spoiled", "wiped, refused or repaired; works again", short=7, long=140)
 async def spoiled_state(stage: Stage, times: int) -> Outcome:
-    disk = stage.directory / "disk"
+    disk, old = stage.directory / "disk", stage.directory / "old-disk"
 
     async def fault(play: Play) -> None:
-        old = stage.directory / "old-disk"
         for number in range(times):
-            how = ("deleted", "corrupt", "stale", "killed restore", "failed restore")[number % 5]
+            how = SPOILED[number % len(SPOILED)]
             await play.pause(1.0, 3.0)
             began = time.monotonic()
             await play.worker.leave(kill=True)
-            if how in ("deleted", "killed restore", "failed restore"):
-                shutil.rmtree(disk)
-            elif how == "corrupt":
-                spoil(disk)
-            elif old.exists():
-                shutil.rmtree(disk)
-                shutil.copytree(old, disk)
+            if how == "deleted":
+                shutil.rmtree(old, ignore_errors=True)
+                disk.rename(old)  # it comes back when it is stale
+            elif how.startswith("corrupt"):
+                spoiled = spoil(disk, "*.log" if how == "corrupt log" else "*.sst")
+                play.expect(spoiled > 0, f"{how}: there was no such file")
             else:
-                shutil.copytree(disk, old)
-            point = {"killed restore": "restore.batch=kill", "failed restore": "restore.batch=raise"}.get(
-                how, ""
-            )
+                shutil.rmtree(disk)
+            if how == "stale":
+                shutil.copytree(old, disk)
+            action, at = RESTORES.get(how, ""), play.chance.randint(1, play.shop.settings.partitions)
             before = len(play.worker.exits)
+            point = f"restore.batch={action}@{at}" if action else ""
             play.workers[0] = await play.shop.worker("0", **{VARIABLE: point, STATE_DIR: str(disk)})
-            if point:
-                code = await play.dies(play.worker, before)
-                play.expect(
-                    code == (-signal.SIGKILL if "kill" in point else FATAL), f"{how}: ended with {code}"
-                )
-                play.worker.env[VARIABLE] = ""
-            if how == "corrupt":
-                await mended(play, disk, before)
-            await play.works_again(began + 0.5)
+            play.worker.env[VARIABLE] = ""
+            if how == "no broker":
+                await play.pause(1.0, 5.0)
+                stage.signal_broker(signal.SIGKILL)
+                await stage.broker_returns()
+                began = time.monotonic()
+            await play.works_again(began, trailing=TRAILING_SECONDS)
+            deaths = play.worker.exits[before:]
+            play.expect(
+                set(deaths) <= DEATHS.get(how, set()) and bool(deaths) >= bool(action),
+                f"{how}: ended with {deaths}",
+            )
 
     return await under_load(stage, times, fault, env={STATE_DIR: str(disk)})
 
 
-def spoil(disk: Path) -> None:
-    """Overwrite the middle of every table file."""
-    for file in disk.rglob("*.sst"):
+RESTORES = {"killed restore": "kill", "failed restore": "raise"}
+# Damage may be met by a read, late: that life ends, the next one wipes. Without a broker a start may end with 3.
+DEATHS = {
+    "corrupt log": {FATAL},
+    "corrupt tables": {FATAL},
+    "killed restore": {-signal.SIGKILL},
+    "failed restore": {FATAL},
+    "no broker": {FATAL, 3},
+}
+
+
+def spoil(disk: Path, files: str) -> int:
+    """Overwrite the middle of every such file that has one; how many they are."""
+    found = [file for file in disk.rglob(files) if file.stat().st_size > 128]
+    for file in found:
         data = bytearray(file.read_bytes())
         middle = len(data) // 2
         data[middle : middle + 64] = bytes(64)
         file.write_bytes(data)
-
-
-async def mended(play: Play, disk: Path, before: int) -> None:
-    """A worker that refuses its state: what an operator does is to delete it. One that does not notice must be exact."""
-    with suppress(TimeoutError):
-        code = await play.dies(play.worker, before, seconds=20)
-        play.expect(code == FATAL, f"a corrupt state: ended with {code}")
-        shutil.rmtree(disk)
+    return len(found)
 
 
 @case("F7 a zombie: stopped for two sessions, then woken", "ends itself within 5 s", short=1, long=30)
 async def zombie(stage: Stage, times: int) -> Outcome:
-    session = {"SHOPMETER_WORKER__SESSION_TIMEOUT_MS": "6000", "SHOPMETER_WORKER__HEARTBEAT_MS": "2000"}
-
     async def fault(play: Play) -> None:
         slowest = 0.0
         for number in range(times):
             member = play.workers[number % 2]
+            await play.shared()  # one that has nothing to lose is no zombie
             before = len(member.exits)
             member.send(signal.SIGSTOP)
             began = time.monotonic()
-            await play.works_again(began + 1.0)  # the other one, on all partitions
+            await play.works_again(began, trailing=TRAILING_SECONDS)  # the other one, on all partitions
             await asyncio.sleep(max(0.0, began + 12.0 - time.monotonic()))
             member.send(signal.SIGCONT)
             woken = time.monotonic()
@@ -190,9 +210,9 @@ async def zombie(stage: Stage, times: int) -> Outcome:
         began = time.monotonic()
         await play.workers[1].leave()
         await restarted(play, "", env={STATE_DIR: str(stage.directory / "empty")})
-        await play.works_again(began + 0.5)
+        await play.works_again(began, trailing=TRAILING_SECONDS)
 
-    return await under_load(stage, times, fault, workers=2, env=session)
+    return await under_load(stage, times, fault, workers=2, env=SHORT_SESSION)
 
 
 @case(
@@ -202,13 +222,14 @@ async def failing_handler(stage: Stage, times: int) -> Outcome:
     async def fault(play: Play) -> None:
         for _ in range(times):
             before = len(play.worker.exits)
-            await restarted(play, "chunk.taken=raise@1")
+            await restarted(play, "chunk.taken=raise@1", each_life=True)
+            broken = time.monotonic() + TRAILING_SECONDS
             for death in range(1, 4):
                 code = await play.dies(play.worker, before + death)
                 play.expect(code == FATAL, f"ended with {code}")
-            still = max(map(play.moving.last, play.moving.partitions))
-            play.expect(still < time.monotonic() - 0.5, "something was committed past it")
-            await restarted(play, "")
+            last = max(map(play.moving.last, play.moving.partitions))
+            play.expect(last < broken, f"something was committed past it, {last - broken:.1f} s later")
+            play.worker.env[VARIABLE] = ""  # mended before its next life
             await play.works_again(time.monotonic())
 
     return await under_load(stage, times, fault)
@@ -224,7 +245,6 @@ async def stuck(stage: Stage, times: int) -> Outcome:
             code = await play.dies(play.worker, len(play.worker.exits), seconds=90)
             slowest = max(slowest, time.monotonic() - began)
             play.expect(code == FATAL, f"ended with {code}")
-            await restarted(play, "")
             await play.works_again(time.monotonic())
         play.figures["ends_itself_max_s"] = round(slowest, 2)
 

@@ -96,6 +96,9 @@ class Play:
     times: int
     workers: list[Member]
     sink: Member
+    began: float
+    loading: "asyncio.Task[int]"
+    over: asyncio.Event
     back: list[float] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
@@ -109,24 +112,50 @@ class Play:
         """A random time, so that faults meet random moments."""
         await asyncio.sleep(self.chance.uniform(least, most))
 
-    async def works_again(self, since: float, *, seconds: float = 120.0) -> None:
-        """Wait until every partition has committed later than `since` (monotonic), and note how long it took."""
-        self.back.append(await self.moving.all_after(since, seconds=seconds) - since)
+    async def works_again(self, since: float, *, trailing: float = 0.0, seconds: float = 120.0) -> None:
+        """Wait until every partition has committed later than `since` (monotonic), and note how long it took.
+
+        `trailing`: so long after it, commits that were made before may still be seen.
+        """
+        try:
+            moment = await self.moving.all_after(since + trailing, seconds=seconds)
+        except TimeoutError:
+            raise AssertionError(f"not all worked again within {seconds} s\n{self.shop.logs()}") from None
+        self.back.append(moment - since)
+
+    async def shared(self, *, seconds: float = 60.0) -> None:
+        """Wait until each of the workers has partitions, and every partition is with exactly one."""
+        deadline = time.monotonic() + seconds
+        while True:
+            has = [member.has() for member in self.workers]
+            if all(has) and sum(map(len, has)) == len(frozenset().union(*has)) == len(self.moving.partitions):
+                return
+            if time.monotonic() > deadline:
+                raise AssertionError(f"partitions lie as {has} after {seconds} s\n{self.shop.logs()}")
+            await asyncio.sleep(0.05)
 
     async def dies(self, member: Member, before: int, *, seconds: float = 60.0) -> int:
-        """Wait until the member has ended more than `before` times; the code of its last end. TimeoutError."""
-        async with asyncio.timeout(seconds):
-            while len(member.exits) <= before:
-                await asyncio.sleep(0.02)
-        return member.exits[-1]
+        """Wait until the member has ended more than `before` times; the code of the first end after them."""
+        deadline = time.monotonic() + seconds
+        while len(member.exits) <= before:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{member.name} lives after {seconds} s\n{member.tail()}")
+            await asyncio.sleep(0.02)
+        return member.exits[before]
 
     def expect(self, is_so: bool, otherwise: str) -> None:
         """Note what is not as promised; the case goes on."""
         if not is_so:
             self.wrong.append(otherwise)
 
-    def outcome(self, finding: Finding) -> Outcome:
-        """All of it."""
+    async def finish(self) -> Outcome:
+        """Let the load end and all of it become visible, and compare that with the oracle."""
+        if self.loading.done():
+            self.loading.result()
+            self.wrong.append("the records were over before the faults")
+        self.over.set()
+        await self.loading
+        finding = await Finding.of(self.shop, sent=self.load.sent, seconds=time.monotonic() - self.began)
         seconds = spread(self.back)
         figures = (
             {f"back_{name}_s": value for name, value in seconds.items() if name != "n"} if self.back else {}
@@ -136,21 +165,18 @@ class Play:
         )
 
 
-Fault = Callable[[Play], Awaitable[None]]
-
-
-async def under_load(
+@asynccontextmanager
+async def playing(
     stage: Stage,
     times: int,
-    fault: Fault,
     *,
     seed: int = 1,
     rate: float = RATE,
     workers: int = 1,
     partitions: int = PARTITIONS,
     env: Mapping[str, str] | None = None,
-) -> Outcome:
-    """Do `fault` to an installation at work, then let it finish and compare all of it with the oracle."""
+) -> AsyncIterator[Play]:
+    """An installation at work, under load until `Play.finish`; nothing of it runs afterwards. `env`: for all."""
     events = int(rate * LONGEST_SECONDS)
     history = large_history(events, people=4_000, days=LONGEST_SECONDS * LIFE / DAY_SECONDS, seed=seed)
     stores = history.scenario.settings()
@@ -169,17 +195,34 @@ async def under_load(
         load, over = shop.load(history.records), asyncio.Event()
         began = time.monotonic()
         loading = asyncio.create_task(load.run(rate=rate, enough=over.is_set))
-        async with Moving(shop.settings) as moving:
-            await moving.all_after(began)
-            await sink.works()
-            play = Play(stage, shop, load, moving, random.Random(seed), times, crew, sink)
-            await fault(play)
-            if loading.done():
-                loading.result()
-                play.wrong.append("the records were over before the faults")
-        over.set()
-        await loading
-        return play.outcome(await Finding.of(shop, sent=load.sent, seconds=time.monotonic() - began))
+        try:
+            async with Moving(shop.settings) as moving:
+                await moving.all_after(began)
+                await sink.works()
+                chance = random.Random(seed)
+                yield Play(stage, shop, load, moving, chance, times, crew, sink, began, loading, over)
+        finally:
+            loading.cancel()
+            await asyncio.wait([loading])
+
+
+Fault = Callable[[Play], Awaitable[None]]
+
+
+async def under_load(
+    stage: Stage,
+    times: int,
+    fault: Fault,
+    *,
+    rate: float = RATE,
+    workers: int = 1,
+    partitions: int = PARTITIONS,
+    env: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Do `fault` to an installation at work, then let it finish and compare all of it with the oracle."""
+    async with playing(stage, times, rate=rate, workers=workers, partitions=partitions, env=env) as play:
+        await fault(play)
+        return await play.finish()
 
 
 def resident_mb(members: Iterable[Member]) -> float:
