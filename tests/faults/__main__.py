@@ -33,9 +33,9 @@ def main() -> int:
     # Others' results stay when only some cases are played again.
     known = _read(path) if path.exists() and (asked.only or not asked.again) else {}
     for case in CASES.values():
-        if asked.only and not any(case.name.startswith(name) for name in asked.only):
+        if asked.only and not any(is_meant(case.name, words) for words in asked.only):
             continue
-        if case.name.startswith(SOAK) and not asked.only:
+        if is_meant(case.name, SOAK) and not asked.only:
             continue
         if case.name in known and not asked.again:
             continue
@@ -48,6 +48,11 @@ def main() -> int:
         sys.stderr.write(f"  {time.monotonic() - began:.0f} s: {verdict(known[case.name])}\n")
     sys.stdout.write(show(known) + "\n")
     return 0 if all(outcome.is_right for outcome in known.values()) else 1
+
+
+def is_meant(name: str, words: str) -> bool:
+    """Do these words mean this case: one of its numbers (F2 is not F24), or how its name begins?"""
+    return words in name.split()[0].split("/") or (" " in words and name.startswith(words))
 
 
 def play(case: Case, times: int, *, keep: bool = False) -> Outcome:
@@ -102,7 +107,9 @@ def _commit() -> str:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
-    parser.add_argument("--only", nargs="+", metavar="F7", help="cases whose names begin so")
+    parser.add_argument(
+        "--only", nargs="+", metavar="F7", help="cases of these numbers, or whose names begin so"
+    )
     parser.add_argument("--short", action="store_true", help="each case a few times only")
     parser.add_argument("--times", type=int, default=0, help="instead of what the matrix says")
     parser.add_argument("--again", action="store_true", help="also what was played on this commit")

@@ -8,6 +8,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from tests.faults.__main__ import is_meant
+from tests.faults.matrix import CASES
 from tests.faults.proxy import TcpProxy, Wire
 from tests.faults.shim import Answer, ClickHouseShim
 from tests.faults.soak import flatness
@@ -95,6 +97,14 @@ async def test_an_insert_is_applied_and_denied_and_a_query_passes() -> None:
         async with client.post(shim.url, data=b"SELECT 1") as answer:
             assert await answer.text() == "done"
     await runner.cleanup()
+
+
+def test_a_case_is_named_by_its_number_or_by_how_its_name_begins() -> None:
+    meant = {
+        words: [name for name in CASES if is_meant(name, words)] for words in ("F2", "F17", "F1 kill -9 at")
+    }
+    assert [names[0].split()[0] for names in meant.values()] == ["F2", "F12/F17", "F1"]
+    assert all(len(names) == 1 for names in meant.values())
 
 
 def test_growth_is_told_within_lives_and_not_over_restarts() -> None:
