@@ -6,6 +6,7 @@ that only 0.7 us are spent here instead of 4 to 16.
 """
 
 import asyncio
+import re
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -31,6 +32,9 @@ INSERT_SETTINGS: Final = {
     # The parallel parser cuts the body into blocks of its own.
     "input_format_parallel_parsing": 0,
 }
+# The client says the status of an answer that has no code of ClickHouse only so.
+HTTP_STATUS: Final = re.compile(r"\bHTTP status (\d+)")
+TOO_MANY_REQUESTS: Final = 429
 
 
 class Address(NamedTuple):
@@ -106,7 +110,7 @@ def classified(error: BaseException, doing: str) -> SinkError:
     said = " ".join(str(error).split())[:500] or type(error).__name__
     if not code:
         # No answer of ClickHouse itself: refused, reset, timed out, or a proxy's 502.
-        if isinstance(error, (OperationalError, aiohttp.ClientError, OSError, asyncio.TimeoutError)):
+        if isinstance(error, _NO_ANSWER) or _is_proxy_in_trouble(said):
             return Backpressure(f"{doing}: {said}")
         return SinkBroken(f"{doing}: {said}")
     rule = RULES.get(code)
@@ -119,3 +123,12 @@ def classified(error: BaseException, doing: str) -> SinkError:
     if rule.verdict is Verdict.ROWS:
         return Rejected(f"{doing}: code {code} {rule.name}: {said}", code=code)
     return SinkBroken(f"{doing}: code {code} {rule.name}; {rule.why}: {said}", code=code)
+
+
+_NO_ANSWER: Final = (OperationalError, aiohttp.ClientError, OSError, asyncio.TimeoutError)
+
+
+def _is_proxy_in_trouble(said: str) -> bool:
+    """Is it a status that passes with time? 401, 404 or 413 never will."""
+    found = HTTP_STATUS.search(said)
+    return found is not None and (found[1].startswith("5") or int(found[1]) == TOO_MANY_REQUESTS)

@@ -4,11 +4,12 @@ import asyncio
 
 import aiohttp
 import pytest
+from aiohttp import web
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError, ProgrammingError
 
 from sinks.base import Backpressure, Batch, Rejected, SinkBroken, SinkError
 from sinks.batching import Origin
-from sinks.clickhouse import classified
+from sinks.clickhouse import Address, ClickHouseSink, classified
 from sinks.delivery import LONGEST_WAIT_S, Delivery, RowRefused
 from sinks.memory import MemorySink
 from sinks.telemetry import NoTelemetry
@@ -129,6 +130,30 @@ def test_what_an_error_means(error: Exception, kind: type[SinkError]) -> None:
     said = classified(error, "insert of 3 rows into sessions")
     assert type(said) is kind
     assert str(said).startswith("insert of 3 rows into sessions: ")
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        *((status, Backpressure) for status in (429, 500, 502, 503, 504)),
+        *((status, SinkBroken) for status in (401, 404, 413)),
+    ],
+)
+async def test_an_answer_without_a_code_is_a_proxy_s(status: int, kind: type[SinkError]) -> None:
+    async def proxy(request: web.Request) -> web.Response:
+        return web.Response(status=status, text="<h1>not now</h1>")
+
+    app = web.Application()
+    app.router.add_route("*", "/", proxy)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    sink = ClickHouseSink(Address(f"http://{host}:{port}", "default"))
+    with pytest.raises(kind, match=f"status {status}"):
+        await sink.write(BATCH)
+    await sink.close()
+    await runner.cleanup()
 
 
 def test_an_unclassified_code_says_where_to_classify_it() -> None:
