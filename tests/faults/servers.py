@@ -53,7 +53,10 @@ async def network(stage: Stage, times: int) -> Outcome:
 
 
 @case(
-    "F13 ClickHouse is away, slow, full, read-only", "workers unaffected, memory +<= 50 MB", short=1, long=5
+    "F13 ClickHouse is away, slow, full, read-only",
+    "workers unaffected, memory of the sink +<= 50 MB",
+    short=1,
+    long=5,
 )
 async def warehouse_away(stage: Stage, times: int) -> Outcome:
     """Played at length, it is away for two minutes each time."""
@@ -68,26 +71,28 @@ async def warehouse_away(stage: Stage, times: int) -> Outcome:
     )
 
     async def fault(play: Play) -> None:
-        members = [play.worker, play.sink]
-        before, most = resident_mb(members), 0.0
+        before, most = resident_mb([play.sink]), 0.0
         slowest = 0.0
         for number in range(max(times, len(troubles))):
             stage.house.answer(troubles[number % len(troubles)])
             until = time.monotonic() + (away_s if number < times else min(away_s, 8.0))
             while time.monotonic() < until:
                 await asyncio.sleep(1.0)
-                most = max(most, resident_mb(members))
+                most = max(most, resident_mb([play.sink]))
                 slowest = max(
                     slowest, *(time.monotonic() - play.moving.last(each) for each in play.moving.partitions)
                 )
             stage.house.answer(Answer.TRUE)
             await play.works_again(time.monotonic())
         play.figures |= {
-            "memory_before_mb": before,
-            "memory_most_mb": most,
+            "sink_memory_before_mb": before,
+            "sink_memory_most_mb": most,
             "worker_pause_max_s": round(slowest, 2),
         }
         play.expect(slowest < 15.0, f"a partition stood still for {slowest:.1f} s")
+        play.expect(most <= before + MEMORY_MORE_MB, f"the sink grew from {before} to {most} MB")
+        unasked = [code for member in (play.worker, play.sink) for code in member.unasked]
+        play.expect(unasked == [], f"somebody ended: {unasked}")
 
     return await under_load(stage, times, fault)
 
@@ -109,6 +114,7 @@ async def ambiguous(stage: Stage, times: int) -> Outcome:
                 await play.sink.works()
         house.answer(Answer.TRUE)
         play.figures["ambiguous_inserts"] = sum(house.answered[each] for each in bad)
+        play.expect(play.sink.unasked == [], f"the sink ended by itself: {play.sink.unasked}")
 
     return await under_load(stage, times, fault)
 

@@ -156,12 +156,14 @@ class Play:
         self.over.set()
         await self.loading
         finding = await Finding.of(self.shop, sent=self.load.sent, seconds=time.monotonic() - self.began)
-        seconds = spread(self.back)
-        figures = (
-            {f"back_{name}_s": value for name, value in seconds.items() if name != "n"} if self.back else {}
-        )
+        back = spread(self.back) if self.back else {}
+        figures = {f"back_{name}_s": value for name, value in back.items() if name != "n"}
+        ends = sum(len(member.unasked) for member in self.shop.members.values())
         return Outcome(
-            times=self.times, figures={**figures, **self.figures}, finding=finding, wrong=self.wrong
+            times=self.times,
+            figures={**figures, **self.figures, "ended_by_themselves": ends},
+            finding=finding,
+            wrong=self.wrong,
         )
 
 
