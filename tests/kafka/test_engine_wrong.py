@@ -1,7 +1,6 @@
 """Everything wrong ends the process with one clear line, before any commit; what is late or idle is judged rightly."""
 
 import asyncio
-import signal
 import time
 from pathlib import Path
 
@@ -37,27 +36,6 @@ async def test_an_exception_of_the_processor_ends_the_process_and_nothing_is_com
         again = await shop.worker()
         assert await again.ended() == EXIT_FATAL
         assert (await shop.committed())[f"{shop.toy.prefix}cart", 0] <= 1_100
-
-
-async def test_a_worker_that_stood_still_past_its_session_ends_itself_and_undoes_nothing(
-    kafka: str, tmp_path: Path
-) -> None:
-    async with toy_shop(kafka, tmp_path, session_timeout_ms=6_000, heartbeat_ms=500) as shop:
-        await shop.produce(2_000)
-        zombie = await shop.worker("0")
-        await zombie.saw("toy: ready True")
-        await shop.exact()
-        zombie.process.send_signal(signal.SIGSTOP)
-        await shop.produce(2_000, seed=1)
-        other = await shop.worker("1")
-        await other.saw("toy: ready True", seconds=60)
-        await shop.exact()
-        await shop.produce(500, seed=2)
-        zombie.process.send_signal(signal.SIGCONT)
-        assert await zombie.ended(10) == EXIT_FATAL
-        assert any("watchdog" in line or "ProducerFenced" in line for line in zombie.lines)
-        await shop.exact()
-        assert await other.stop() == 0
 
 
 async def test_a_worker_in_a_slot_that_is_taken_is_fenced_and_the_newer_one_goes_on(
