@@ -15,8 +15,8 @@ from aiokafka.errors import (
 
 from streams.settings import Settings
 
-SESSION_TIMEOUT_MS: Final = 10_000
-HEARTBEAT_MS: Final = 3_000
+SESSION_TIMEOUT_MS: Final = 7_000
+HEARTBEAT_MS: Final = 2_000
 FETCH_WAIT_MS: Final = 100
 # What the client reads ahead at most while we insert or wait: it fetches no further before this is taken.
 FETCH_MAX_BYTES: Final = 16 * 1_048_576

@@ -138,8 +138,8 @@ class WorkerSettings(_Section):
     """About how much one partition buffers before its epoch is cut short."""
     commit_timeout_ms: Positive = 8_000
     transaction_timeout_ms: Positive = 10_000
-    session_timeout_ms: Positive = 10_000
-    heartbeat_ms: Positive = 3_000
+    session_timeout_ms: Positive = 7_000
+    heartbeat_ms: Positive = 2_000
     chunk_max_records: Positive = 2_000
     idle_after_ms: Positive = 5_000
     """A topic that has been at its end for so long does not hold the watermark back."""

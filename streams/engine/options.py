@@ -36,8 +36,8 @@ class EngineOptions:
     # Below the transaction timeout, so that we know of a failure before the broker aborts on its own.
     commit_timeout_ms: int = 8_000
     transaction_timeout_ms: int = 10_000
-    session_timeout_ms: int = 10_000
-    heartbeat_ms: int = 3_000
+    session_timeout_ms: int = 7_000
+    heartbeat_ms: int = 2_000
     rebalance_timeout_ms: int = 20_000
     chunk_max_records: int = 2_000
     fetch_max_wait_ms: int = 100

@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from tests.simulation.stage import Process, Stage
 
 SESSION_S: Final = 10.0
-HEARTBEAT_S: Final = 3.0
+HEARTBEAT_S: Final = 2.0
 REBALANCE_S: Final = 20.0
 
 

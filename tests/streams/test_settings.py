@@ -45,7 +45,7 @@ def test_the_environment_wins_over_the_file_and_the_file_over_the_default(
         "env",
         100,
     )
-    assert settings.worker.heartbeat_ms == 3_000
+    assert settings.worker.heartbeat_ms == 2_000
     assert settings.application == "arg"
     other = tmp_path / "other.toml"
     other.write_text("partitions = 5\n")
