@@ -168,7 +168,7 @@ class SinkSettings(_Section):
 
     instance: Name = "0"
     batch_max_rows: Positive = 50_000
-    batch_max_wait_ms: Positive = 200
+    batch_max_wait_ms: Positive = 500
     http_host: str = "127.0.0.1"
     http_port: Port = 0
 
