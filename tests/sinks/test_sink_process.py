@@ -128,9 +128,9 @@ async def test_a_bad_row_stops_the_process_with_nothing_committed(
 
     async with writer(settings) as write:
         await write.producer.begin_transaction()
-        await write.raw(topic, encode(session("c:good")), key=b"1", partition=1)
+        await write.raw(topic, encode(session("c:good")), key=b"sessions/1", partition=1)
         bad = b"{}" if fault == "garbage" else encode(session("c:bad"))
-        await write.raw(topic, bad, key=b"2", partition=1)
+        await write.raw(topic, bad, key=b"sessions/2", partition=1)
         await write.producer.commit_transaction()
         error: type[Exception] = BadRow if fault == "garbage" else RowRefused
         with pytest.raises(error, match=rf"{topic}\[1\]@1: "):
