@@ -12,6 +12,8 @@ LogFormat = Literal["text", "json"]
 _TEXT: Final = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 # Their INFO tells each fetch, rebalance step and client start: our own lines would be lost among them.
 _QUIET: Final = ("aiokafka", "faust", "mode", "kafka")
+# Warns of every tick that a busy loop takes late; of one that is late enough to matter the watchdog speaks.
+_SILENT: Final = "mode.timers"
 
 
 def log_to_stderr(form: LogFormat, *, stream: TextIO | None = None) -> None:
@@ -21,6 +23,7 @@ def log_to_stderr(form: LogFormat, *, stream: TextIO | None = None) -> None:
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for library in _QUIET:
         logging.getLogger(library).setLevel(logging.WARNING)
+    logging.getLogger(_SILENT).setLevel(logging.ERROR)
 
 
 def _json() -> logging.Formatter:
