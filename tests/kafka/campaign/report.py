@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from tests.kafka.campaign.verdict import differences, summary
 from tests.kafka.pipeline_kit import Installation
+from tests.oracle.records import RawRecord
 
 RESULTS = Path(__file__).resolve().parents[3] / "bench" / "results"
 DRAIN_SECONDS = 600.0
@@ -32,13 +33,18 @@ class Finding(Struct, kw_only=True):
     differences: list[str]
 
     @classmethod
-    async def of(cls, shop: Installation, *, sent: int, seconds: float) -> Self:
-        """Wait until all is visible and compare it with the oracle, over the records as they lie in the topics."""
+    async def of(
+        cls, shop: Installation, *, sent: int, seconds: float, sources: list[RawRecord] | None = None
+    ) -> Self:
+        """Wait until all is visible and compare it with the oracle, over the records as they lie in the topics.
+
+        `sources`: instead of these, what was read before it was taken out of the topics.
+        """
         began = asyncio.get_running_loop().time()
         await shop.caught_up(seconds=DRAIN_SECONDS)
         drained = asyncio.get_running_loop().time() - began
         visible = await asyncio.to_thread(shop.visible)
-        sources = await shop.sources()
+        sources = await shop.sources() if sources is None else sources
         found = await asyncio.to_thread(differences, sources, shop.stores, visible)
         if len(sources) < sent:
             found.insert(0, f"{sent} records were acknowledged, {len(sources)} lie in the topics")
