@@ -5,11 +5,11 @@ from typing import Any, Final
 
 import msgspec
 
-from dashboard.asking import Report, Value
+from dashboard.asking import Freshness, Report, Value
 from dashboard.dimensions import asked_dimensions, dimensions_of
 from dashboard.numbers import major, shown
 from dashboard.periods import Clock, Span
-from dashboard.series import Line, Series
+from dashboard.series import Line, Point, Series
 from schemas.metrics import METRICS, READINGS, SHOWN
 from schemas.metrics.model import Metric, Unit
 
@@ -37,12 +37,7 @@ def series_answer(found: Series) -> dict[str, Any]:
 def _head(found: Report | Series, clock: Clock) -> dict[str, Any]:
     resolved = found.resolved
     return {
-        "store": {
-            "id": found.freshness.store,
-            "name": found.freshness.name,
-            "zone": found.freshness.zone,
-            "currency": found.freshness.currency,
-        },
+        "store": _store(found.freshness),
         "period": {
             "name": found.ask.period.value,
             "convention": found.ask.convention.value,
@@ -59,6 +54,19 @@ def _head(found: Report | Series, clock: Clock) -> dict[str, Any]:
     }
 
 
+def _store(known: Freshness) -> dict[str, str]:
+    told = {"id": known.store, "name": known.name, "zone": known.zone, "currency": known.currency}
+    reporting = known.settings.reporting_currency
+    return {**told, "reporting_currency": reporting} if reporting else told
+
+
+def _left_out(value: Value | Point, metric: Metric) -> dict[str, int | None]:
+    """What a sum in the reporting currency lacks; nothing of any other value."""
+    if not metric.left_out:
+        return {}
+    return {"left_out": value.left_out, "previous_left_out": value.previous_left_out}
+
+
 def _line(line: Line, by: tuple[str, ...]) -> dict[str, Any]:
     metric = METRICS[line.metric]
     return {
@@ -71,6 +79,7 @@ def _line(line: Line, by: tuple[str, ...]) -> dict[str, Any]:
                 "current": number_of(point.current, metric, line),
                 "previous_date": point.previous_day.isoformat() if point.previous_day else None,
                 "previous": number_of(point.previous, metric, line),
+                **_left_out(point, metric),
             }
             for point in line.points
         ],
@@ -96,6 +105,7 @@ def value_answer(value: Value, by: tuple[str, ...], clock: Clock) -> dict[str, A
         "is_provisional": value.is_provisional,
         "matures_at": None if value.matures_at is None else instant_text(value.matures_at, clock),
         "inferred": value.inferred,
+        **_left_out(value, metric),
     }
 
 

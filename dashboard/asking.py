@@ -7,6 +7,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from dashboard.periods import Compare, Convention, Period, Resolved
+from schemas.metrics.model import Metric
 from schemas.stores import Store
 
 Number = int | Fraction
@@ -59,6 +60,10 @@ class Freshness:
     settings: Store
     """As the migration told ClickHouse: windows, and how the customer base is looked at."""
 
+    def currency_of(self, metric: Metric) -> str:
+        """In which currency a metric is 0 where nothing was sold."""
+        return self.settings.reporting_currency if metric.reporting else self.currency
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
@@ -86,6 +91,10 @@ class Value:
     """The current value may still change by itself, as time goes on."""
     matures_at: int | None = None
     """Epoch ms when it no longer can; None if it is final or nobody knows."""
+    left_out: int | None = None
+    previous_left_out: int | None = None
+    """Of a sum in the reporting currency: how many orders, and things taken back, have no rate and are not in it. The
+    value is provisional then, and is not compared."""
     inferred: bool = False
     """A gauge of a store without definitions: what was seen in the last 24 hours."""
 

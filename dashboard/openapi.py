@@ -171,6 +171,11 @@ def _object(**members: Json) -> Json:
     return {"type": "object", "properties": members, "required": list(members), "additionalProperties": False}
 
 
+def _and_perhaps(schema: Json, **members: Json) -> Json:
+    """The object with members that it need not have."""
+    return {**schema, "properties": {**schema["properties"], **members}}
+
+
 def _array(items: Json) -> Json:
     return {"type": "array", "items": items}
 
@@ -179,7 +184,9 @@ def _schemas() -> Json:
     span = {**_object(**{"from": _DATE, "to": _DATE}, start=_INSTANT, end=_INSTANT)}
     span["type"] = ["object", "null"]
     head: dict[str, Json] = {
-        "store": _object(id=_STRING, name=_STRING, zone=_STRING, currency=_STRING),
+        "store": _and_perhaps(
+            _object(id=_STRING, name=_STRING, zone=_STRING, currency=_STRING), reporting_currency=_STRING
+        ),
         "period": _object(
             name=_enum(Period),
             convention=_enum(Convention),
@@ -217,12 +224,18 @@ def _schemas() -> Json:
         matures_at=_or_null(_INSTANT),
         inferred=_BOOLEAN,
     )
-    point = _object(
-        date=_DATE,
-        current=_NUMBER,
-        previous_date=_or_null(_DATE),
-        previous=_NUMBER,
+    says = "Orders, and things taken back, without a rate: this sum in the reporting currency lacks them."
+    left_out = {"left_out": {**_COUNT, "description": says}, "previous_left_out": _COUNT}
+    point = _and_perhaps(
+        _object(
+            date=_DATE,
+            current=_NUMBER,
+            previous_date=_or_null(_DATE),
+            previous=_NUMBER,
+        ),
+        **left_out,
     )
+    value = _and_perhaps(value, **left_out)
     metric = _object(
         name=_STRING,
         number=_STRING,

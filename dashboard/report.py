@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
-from dashboard.asking import Ask, AskError, Report, Value
+from dashboard.asking import Ask, AskError, Freshness, Report, Value
 from dashboard.compiling import Question, frame_of, parameters, questions
 from dashboard.customers import customer_ask, customer_values
 from dashboard.dimensions import can_be_told_apart
@@ -33,7 +33,7 @@ async def report(client: Any, ask: Ask) -> Report:
         convention=ask.convention,
         compare=ask.compare,
     )
-    names = chosen(ask)
+    names = chosen(ask, known)
     own = [name for name in names if not METRICS[name].query]
     gauges = [name for name in names if METRICS[name].query == "gauges"]
     answers = [gauge_values(client, known, as_of, gauges)] if gauges else []
@@ -42,7 +42,7 @@ async def report(client: Any, ask: Ask) -> Report:
         answers.append(customer_values(client, customer_ask(ask, known, as_of, resolved), customers))
     found: list[Value]
     if resolved.empty_period:
-        found = [] if ask.by else [empty_value(name, known.currency) for name in own]
+        found = [] if ask.by else [empty_value(name, known) for name in own]
         extra = await asyncio.gather(*answers)
     else:
         measured = Measured(ask.by)
@@ -57,7 +57,7 @@ async def report(client: Any, ask: Ask) -> Report:
                 measured,
                 by=ask.by,
                 by_currency=CURRENCY in ask.by,
-                home_currency=known.currency,
+                known=known,
             )
         ]
     order = {name: place for place, name in enumerate(names)}
@@ -82,15 +82,27 @@ async def fetch(client: Any, asked: Iterable[Question], bound: dict[str, Any], m
     await asyncio.gather(*map(one, asked))
 
 
-def chosen(ask: Ask) -> tuple[str, ...]:
-    """Names of the metrics that are asked; without a choice all that can be told apart so. Raises AskError."""
+def chosen(ask: Ask, known: Freshness) -> tuple[str, ...]:
+    """Names of the metrics that are asked; without a choice all that the store has and that can be told apart so.
+
+    Raises AskError.
+    """
     if unknown := [name for name in ask.metrics if name not in METRICS]:
         raise AskError(f"metric {', '.join(unknown)} is not known; `shopmeter metrics` lists them")
     if not ask.metrics:
-        names = tuple(name for name in SHOWN if can_be_told_apart(name, ask.by))
+        names = tuple(name for name in SHOWN if has(known, name) and can_be_told_apart(name, ask.by))
         if not names:
             raise AskError(f"no metric can be told apart by {', '.join(ask.by)}")
         return names
     if wrong := [name for name in ask.metrics if not can_be_told_apart(name, ask.by)]:
         raise AskError(f"{', '.join(wrong)} can't be told apart by {', '.join(ask.by)}; see docs/metrics.md")
+    if wrong := [name for name in ask.metrics if not has(known, name)]:
+        raise AskError(
+            f"{', '.join(wrong)}: store {known.store} has no reporting currency; see reporting_currency in docs/stores.md"
+        )
     return ask.metrics
+
+
+def has(known: Freshness, name: str) -> bool:
+    """Whether the store has values of this metric."""
+    return bool(known.settings.reporting_currency) or not METRICS[name].reporting

@@ -11,7 +11,8 @@ from dashboard.dimensions import can_be_told_apart
 from dashboard.freshness import freshness
 from dashboard.measured import Key, Measured, ratio
 from dashboard.periods import Resolved, resolve
-from dashboard.report import chosen, fetch
+from dashboard.report import chosen, fetch, has
+from dashboard.values import left_out
 from schemas.currencies import EXPONENTS
 from schemas.metrics import METRICS, SHOWN
 from schemas.metrics.model import CURRENCY
@@ -25,6 +26,9 @@ class Point:
     current: Number | None
     previous_day: date | None = None
     previous: Number | None = None
+    left_out: int | None = None
+    previous_left_out: int | None = None
+    """As those of a report's value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +85,7 @@ async def located(client: Any, ask: Ask) -> tuple[Freshness, int, Resolved]:
 
 async def daily(client: Any, ask: Ask, known: Freshness, as_of: int, resolved: Resolved) -> list[Line]:
     """The lines of resolved dates; without a previous period only the current days are read."""
-    names = _chosen(ask)
+    names = _chosen(ask, known)
     if resolved.current is None:
         return []
     measured = Measured(ask.by)
@@ -90,14 +94,18 @@ async def daily(client: Any, ask: Ask, known: Freshness, as_of: int, resolved: R
     return [line for name in names for line in _lines(name, ask, known, measured, resolved)]
 
 
-def _chosen(ask: Ask) -> tuple[str, ...]:
+def _chosen(ask: Ask, known: Freshness) -> tuple[str, ...]:
     """Names of what has days. Raises AskError."""
     if not ask.metrics:
-        names = tuple(name for name in SHOWN if not METRICS[name].query and can_be_told_apart(name, ask.by))
+        names = tuple(
+            name
+            for name in SHOWN
+            if not METRICS[name].query and has(known, name) and can_be_told_apart(name, ask.by)
+        )
         if not names:
             raise AskError(f"no metric with a daily series can be told apart by {', '.join(ask.by)}")
         return names
-    names = chosen(ask)
+    names = chosen(ask, known)
     if wrong := [name for name in names if METRICS[name].query]:
         raise AskError(f"{', '.join(wrong)}: as of an instant, not of days; ask for a report")
     return names
@@ -108,7 +116,7 @@ def _lines(name: str, ask: Ask, known: Freshness, measured: Measured, resolved: 
     told = metric.is_money or CURRENCY in ask.by
     keys = measured.keys(name, by_currency=told)
     if told and not keys and not set(ask.by) - {CURRENCY}:
-        keys = [((), known.currency)]  # nothing was sold: that is 0, not unknown
+        keys = [((), known.currency_of(metric))]  # nothing was sold: that is 0, not unknown
     current = resolved.current.days if resolved.current else ()
     previous = resolved.previous.days if resolved.previous else ()
     for key in keys:
@@ -121,6 +129,8 @@ def _lines(name: str, ask: Ask, known: Freshness, measured: Measured, resolved: 
                     _number(name, measured, day, key),
                     before,
                     None if before is None else _number(name, measured, before, key),
+                    left_out(metric, measured, day, key),
+                    None if before is None else left_out(metric, measured, before, key),
                 )
             )
         yield Line(

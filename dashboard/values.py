@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
+from typing import Any
 
-from dashboard.asking import Number, State, Value
+from dashboard.asking import Freshness, Number, State, Value
 from dashboard.compiling import CURRENT, PREVIOUS
 from dashboard.measured import Key, Measured, ratio
 from schemas.currencies import EXPONENTS
@@ -12,24 +13,25 @@ from schemas.metrics.model import Metric, Unit
 
 
 def values_of(
-    name: str, measured: Measured, *, by: tuple[str, ...], by_currency: bool, home_currency: str
+    name: str, measured: Measured, *, by: tuple[str, ...], by_currency: bool, known: Freshness
 ) -> Iterator[Value]:
     """The values of one metric. Told apart by dimensions, those that are 0 on both sides are left out."""
     metric = METRICS[name]
     told = metric.is_money or by_currency
     keys = measured.keys(name, by_currency=told)
     if told and not keys and not by:
-        keys = [((), home_currency)]  # nothing was sold: that is 0, not unknown
+        keys = [((), known.currency_of(metric))]  # nothing was sold: that is 0, not unknown
     for key in keys:
         value = _value(metric, measured, key)
-        if by and not any((value.current, value.previous, value.denominator, value.previous_denominator)):
+        said = (value.current, value.previous, value.denominator, value.previous_denominator)
+        if by and not any((*said, value.left_out, value.previous_left_out)):
             continue
         yield value
 
 
-def empty_value(name: str, home_currency: str) -> Value:
+def empty_value(name: str, known: Freshness) -> Value:
     """A metric in an empty period (H103)."""
-    currency = home_currency if METRICS[name].is_money else None
+    currency = known.currency_of(METRICS[name]) if METRICS[name].is_money else None
     return Value(metric=name, currency=currency, exponent=EXPONENTS[currency] if currency else None)
 
 
@@ -39,6 +41,9 @@ def _value(metric: Metric, measured: Measured, key: Key) -> Value:
     if not metric.numerator:
         now, before = (measured.number(metric.name, bucket, key) for bucket in (CURRENT, PREVIOUS))
         pct, state = change_pct(now, before), state_of(now, before)
+        left, left_before = (left_out(metric, measured, bucket, key) for bucket in (CURRENT, PREVIOUS))
+        if left or left_before:
+            pct, state = None, None  # parts of sums: that they differ says nothing
         return Value(
             metric=metric.name,
             by=key[0],
@@ -48,6 +53,9 @@ def _value(metric: Metric, measured: Measured, key: Key) -> Value:
             previous=before,
             change_pct=pct,
             state=state,
+            is_provisional=bool(left),
+            left_out=left,
+            previous_left_out=left_before,
         )
     sides = measured.sides(metric.name, CURRENT, key)
     sides_before = measured.sides(metric.name, PREVIOUS, key)
@@ -83,6 +91,13 @@ def _value(metric: Metric, measured: Measured, key: Key) -> Value:
         is_provisional=pending,
         matures_at=matures_at,
     )
+
+
+def left_out(metric: Metric, measured: Measured, bucket: Any, key: Key) -> int | None:
+    """How many rows the value lacks; None where it never lacks any."""
+    if not metric.left_out:
+        return None
+    return sum(measured.number(each, bucket, key) for each in metric.left_out)
 
 
 def change_pct(current: Number | None, previous: Number | None) -> Fraction | None:

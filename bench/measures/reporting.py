@@ -16,7 +16,7 @@ from dashboard.asking import Ask
 from dashboard.report import report
 from deploy.query import Server
 from deploy.reader import Reader
-from schemas.metrics import SHOWN
+from schemas.metrics import METRICS, SHOWN
 from schemas.stores import Store
 from schemas.tables import TABLES
 from sinks.clickhouse import Address
@@ -25,6 +25,8 @@ from sinks.migrate import migrate
 DATABASE: Final = "report"
 WARM_UPS: Final = 3
 LOAD_SECONDS: Final = 600
+# The store reports in no currency.
+ASKED: Final = sum(not METRICS[name].reporting for name in SHOWN)
 _READ: Final = re.compile(r"FROM (\w+)(?: AS \w+)? FINAL")
 
 
@@ -75,7 +77,7 @@ async def reporting(stack: Stack, plan: Plan, outcome: Outcome) -> None:
     times.sort()
     alone = sorted(timed.seconds, key=lambda item: -item[1])
     how = (
-        f"{len(SHOWN)} metrics over 30 days beside the 30 before, {plan.report_runs} times; {sizes.sessions:,} sessions,"
+        f"{ASKED} metrics over 30 days beside the 30 before, {plan.report_runs} times; {sizes.sessions:,} sessions,"
         f" {sizes.orders:,} orders, {sizes.exposures:,} exposures of {DAYS} days in one store, the running month in"
         f" several parts; ClickHouse spent {cpu * 1000:.0f} ms of CPU on each"
     )

@@ -138,7 +138,9 @@ def note(value: Value, metric: Metric, clock: Clock) -> str:
         notes.append("now")
     if value.inferred:
         notes.append("as seen in the last 24 hours")
-    if value.is_provisional:
+    if value.left_out or value.previous_left_out:
+        notes.append(f"without a rate: {value.left_out or 0}, before {value.previous_left_out or 0}")
+    elif value.is_provisional:
         until = f" until {clock.local(value.matures_at):%Y-%m-%d %H:%M}" if value.matures_at else ""
         notes.append(f"provisional{until}")
     return ", ".join(notes)
@@ -177,6 +179,9 @@ def show_catalogue() -> None:
     console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
     section = ""
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column()
+    table.add_column(no_wrap=True)  # a name is for copying
+    table.add_column(overflow="fold")
     for name in SHOWN:
         metric = METRICS[name]
         if metric.section.value != section:

@@ -173,7 +173,9 @@ FROM
         FROM (
         SELECT DISTINCT store_date AS bucket, store_id, order_id, channel, experience AS experience_id, variant AS variant_id, test AS test_id
         FROM (
-            SELECT store_id, order_id, channel, currency, exponent, total, captured_at, store_date, experience, variant, test
+            SELECT
+                store_id, order_id, channel, currency, exponent, reported, total, captured_at, store_date,
+                experience, variant, test
             FROM (SELECT *, session_hash FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC')) AS bought
             INNER JOIN
             (
@@ -263,24 +265,30 @@ CREATE OR REPLACE VIEW personalization_revenue_daily (
     `exponent` UInt8 COMMENT 'digits of the currency\'s minor unit',
     `personalization_revenue` Decimal(38, 4) COMMENT 'M6: Totals of captured orders placed in a session that was served an experience, before the order or after.',
     `personalization_revenue_minor` Int128 COMMENT 'personalization_revenue in minor units.',
+    `personalization_revenue_reporting` Decimal(38, 4) COMMENT 'M6: personalization_revenue in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `personalization_revenue_reporting_minor` Int128 COMMENT 'personalization_revenue_reporting in minor units.',
     `personalization_goal_revenue` Decimal(38, 4) COMMENT 'M7: Values of goal conversions attributed to an experience; a purchase without one takes its order\'s total.',
     `personalization_goal_revenue_minor` Int128 COMMENT 'personalization_goal_revenue in minor units.',
     `personalization_conversions` UInt64 COMMENT 'M10: Goal conversions attributed to an experience; by experience, once for each it is attributed to.',
     `personalized_orders` UInt64 COMMENT 'M13: Captured orders placed in a personalised session.',
-    `personalization_aov` Nullable(Decimal(38, 6)) COMMENT 'M13: Average total of the captured orders placed in personalised sessions, per currency. Cut after six digits.'
+    `personalization_aov` Nullable(Decimal(38, 6)) COMMENT 'M13: Average total of the captured orders placed in personalised sessions, per currency. Cut after six digits.',
+    `unconverted_orders` UInt64 COMMENT 'M27: Captured orders that are left out of the sums in the reporting currency: their day has no rate yet.'
 ) AS
 SELECT
     store_id, store_date, channel, currency, exponent,
     toDecimal128(sum(personalization_revenue_), 4) / intExp10(exponent) AS personalization_revenue,
     sum(personalization_revenue_) AS personalization_revenue_minor,
+    toDecimal128(sum(personalization_revenue_reporting_), 4) / intExp10(exponent) AS personalization_revenue_reporting,
+    sum(personalization_revenue_reporting_) AS personalization_revenue_reporting_minor,
     toDecimal128(sum(personalization_goal_revenue_), 4) / intExp10(exponent) AS personalization_goal_revenue,
     sum(personalization_goal_revenue_) AS personalization_goal_revenue_minor,
     sum(personalization_conversions_) AS personalization_conversions,
     sum(personalized_orders_) AS personalized_orders,
-    if(sum(personalized_orders_) = 0, NULL, toDecimal128(sum(personalization_revenue_), 6) / intExp10(exponent) / greatest(sum(personalized_orders_), 1)) AS personalization_aov
+    if(sum(personalized_orders_) = 0, NULL, toDecimal128(sum(personalization_revenue_), 6) / intExp10(exponent) / greatest(sum(personalized_orders_), 1)) AS personalization_aov,
+    sum(unconverted_orders_) AS unconverted_orders
 FROM
 (
-    SELECT store_id, bucket AS store_date, channel, currency, exponent, personalization_revenue_, toInt128(0) AS personalization_goal_revenue_, 0 AS personalization_conversions_, personalized_orders_ FROM (
+    SELECT store_id, bucket AS store_date, channel, currency, exponent, personalization_revenue_, toInt128(0) AS personalization_revenue_reporting_, toInt128(0) AS personalization_goal_revenue_, 0 AS personalization_conversions_, personalized_orders_, 0 AS unconverted_orders_ FROM (
         SELECT bucket, store_id, channel, currency, exponent, sumIf(toInt128(paid_total), personalized) AS personalization_revenue_, countIf(personalized) AS personalized_orders_
         FROM (
         SELECT store_date AS bucket, store_id, channel, currency, exponent, total AS paid_total, session_hash IN (SELECT session_hash FROM sessions FINAL WHERE 1 AND orders > 0 AND personalized) AS personalized
@@ -290,7 +298,17 @@ FROM
         GROUP BY bucket, store_id, channel, currency, exponent
     )
     UNION ALL
-    SELECT store_id, bucket AS store_date, channel, currency, exponent, toInt128(0) AS personalization_revenue_, personalization_goal_revenue_, personalization_conversions_, 0 AS personalized_orders_ FROM (
+    SELECT store_id, bucket AS store_date, channel, currency, exponent, toInt128(0) AS personalization_revenue_, personalization_revenue_reporting_, toInt128(0) AS personalization_goal_revenue_, 0 AS personalization_conversions_, 0 AS personalized_orders_, unconverted_orders_ FROM (
+        SELECT bucket, store_id, channel, currency, exponent, sumIf(toInt128(paid_total), personalized) AS personalization_revenue_reporting_, countIf(NOT has_rate) AS unconverted_orders_
+        FROM (
+        SELECT store_date AS bucket, store_id, channel, reporting_currency AS currency, reporting_exponent AS exponent, reporting_total AS paid_total, session_hash IN (SELECT session_hash FROM sessions FINAL WHERE 1 AND orders > 0 AND personalized) AS personalized, reported AS has_rate
+        FROM orders FINAL
+        WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND reporting_currency != '' AND 1
+        )
+        GROUP BY bucket, store_id, channel, currency, exponent
+    )
+    UNION ALL
+    SELECT store_id, bucket AS store_date, channel, currency, exponent, toInt128(0) AS personalization_revenue_, toInt128(0) AS personalization_revenue_reporting_, personalization_goal_revenue_, personalization_conversions_, 0 AS personalized_orders_, 0 AS unconverted_orders_ FROM (
         SELECT bucket, store_id, channel, currency, exponent, sum(toInt128(value)) AS personalization_goal_revenue_, count() AS personalization_conversions_
         FROM (
         SELECT reached_date AS bucket, store_id, channel, worth AS value, worth_currency AS currency, worth_exponent AS exponent
@@ -351,23 +369,31 @@ CREATE OR REPLACE VIEW personalization_revenue_by_experience (
     `exponent` UInt8 COMMENT 'digits of the currency\'s minor unit',
     `personalization_revenue` Decimal(38, 4) COMMENT 'M6: Totals of captured orders placed in a session that was served an experience, before the order or after.',
     `personalization_revenue_minor` Int128 COMMENT 'personalization_revenue in minor units.',
+    `personalization_revenue_reporting` Decimal(38, 4) COMMENT 'M6: personalization_revenue in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `personalization_revenue_reporting_minor` Int128 COMMENT 'personalization_revenue_reporting in minor units.',
     `personalized_orders` UInt64 COMMENT 'M13: Captured orders placed in a personalised session.',
-    `personalization_aov` Nullable(Decimal(38, 6)) COMMENT 'M13: Average total of the captured orders placed in personalised sessions, per currency. Cut after six digits.'
+    `personalization_aov` Nullable(Decimal(38, 6)) COMMENT 'M13: Average total of the captured orders placed in personalised sessions, per currency. Cut after six digits.',
+    `unconverted_orders` UInt64 COMMENT 'M27: Captured orders that are left out of the sums in the reporting currency: their day has no rate yet.'
 ) AS
 SELECT
     store_id, store_date, channel, experience_id, variant_id, test_id, currency, exponent,
     toDecimal128(sum(personalization_revenue_), 4) / intExp10(exponent) AS personalization_revenue,
     sum(personalization_revenue_) AS personalization_revenue_minor,
+    toDecimal128(sum(personalization_revenue_reporting_), 4) / intExp10(exponent) AS personalization_revenue_reporting,
+    sum(personalization_revenue_reporting_) AS personalization_revenue_reporting_minor,
     sum(personalized_orders_) AS personalized_orders,
-    if(sum(personalized_orders_) = 0, NULL, toDecimal128(sum(personalization_revenue_), 6) / intExp10(exponent) / greatest(sum(personalized_orders_), 1)) AS personalization_aov
+    if(sum(personalized_orders_) = 0, NULL, toDecimal128(sum(personalization_revenue_), 6) / intExp10(exponent) / greatest(sum(personalized_orders_), 1)) AS personalization_aov,
+    sum(unconverted_orders_) AS unconverted_orders
 FROM
 (
-    SELECT store_id, bucket AS store_date, channel, experience_id, variant_id, test_id, currency, exponent, personalization_revenue_, personalized_orders_ FROM (
+    SELECT store_id, bucket AS store_date, channel, experience_id, variant_id, test_id, currency, exponent, personalization_revenue_, toInt128(0) AS personalization_revenue_reporting_, personalized_orders_, 0 AS unconverted_orders_ FROM (
         SELECT bucket, store_id, channel, experience_id, variant_id, test_id, currency, exponent, sum(toInt128(paid_total)) AS personalization_revenue_, count() AS personalized_orders_
         FROM (
         SELECT DISTINCT store_date AS bucket, store_id, order_id, channel, currency, exponent, total AS paid_total, experience AS experience_id, variant AS variant_id, test AS test_id
         FROM (
-            SELECT store_id, order_id, channel, currency, exponent, total, captured_at, store_date, experience, variant, test
+            SELECT
+                store_id, order_id, channel, currency, exponent, reported, total, captured_at, store_date,
+                experience, variant, test
             FROM (SELECT *, session_hash FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC')) AS bought
             INNER JOIN
             (
@@ -378,6 +404,28 @@ FROM
             ) AS served USING (session_hash)
         )
         WHERE 1 AND 1
+        )
+        GROUP BY bucket, store_id, channel, experience_id, variant_id, test_id, currency, exponent
+    )
+    UNION ALL
+    SELECT store_id, bucket AS store_date, channel, experience_id, variant_id, test_id, currency, exponent, toInt128(0) AS personalization_revenue_, personalization_revenue_reporting_, 0 AS personalized_orders_, unconverted_orders_ FROM (
+        SELECT bucket, store_id, channel, experience_id, variant_id, test_id, currency, exponent, sum(toInt128(paid_total)) AS personalization_revenue_reporting_, countIf(NOT has_rate) AS unconverted_orders_
+        FROM (
+        SELECT DISTINCT store_date AS bucket, store_id, order_id, channel, reporting_currency AS currency, reporting_exponent AS exponent, reporting_total AS paid_total, experience AS experience_id, variant AS variant_id, test AS test_id, reported AS has_rate
+        FROM (
+            SELECT
+                store_id, order_id, channel, reporting_currency, reporting_exponent, reported, reporting_total, captured_at, store_date,
+                experience, variant, test
+            FROM (SELECT *, session_hash FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC')) AS bought
+            INNER JOIN
+            (
+                SELECT session_hash, experience, variant, test
+                FROM sessions FINAL
+                ARRAY JOIN experience_id AS experience, variant_id AS variant, test_id AS test
+                WHERE 1 AND orders > 0
+            ) AS served USING (session_hash)
+        )
+        WHERE 1 AND reporting_currency != '' AND 1
         )
         GROUP BY bucket, store_id, channel, experience_id, variant_id, test_id, currency, exponent
     )
@@ -571,50 +619,90 @@ CREATE OR REPLACE VIEW recommendation_revenue_daily (
     `exponent` UInt8 COMMENT 'digits of the currency\'s minor unit',
     `recommendation_direct_revenue` Decimal(38, 4) COMMENT 'M14: Paid for lines whose product was shown to the person, then added to the cart, then bought, in the window.',
     `recommendation_direct_revenue_minor` Int128 COMMENT 'recommendation_direct_revenue in minor units.',
+    `recommendation_direct_revenue_reporting` Decimal(38, 4) COMMENT 'M14: recommendation_direct_revenue in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `recommendation_direct_revenue_reporting_minor` Int128 COMMENT 'recommendation_direct_revenue_reporting in minor units.',
     `recommendation_assisted_revenue` Decimal(38, 4) COMMENT 'M15: Paid for lines that are not direct, of orders in the window after an interaction with a recommended product.',
     `recommendation_assisted_revenue_minor` Int128 COMMENT 'recommendation_assisted_revenue in minor units.',
+    `recommendation_assisted_revenue_reporting` Decimal(38, 4) COMMENT 'M15: recommendation_assisted_revenue in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `recommendation_assisted_revenue_reporting_minor` Int128 COMMENT 'recommendation_assisted_revenue_reporting in minor units.',
     `unattributed_revenue` Decimal(38, 4) COMMENT 'M14: Paid for lines without credit: direct + assisted + unattributed is all that was paid for lines.',
     `unattributed_revenue_minor` Int128 COMMENT 'unattributed_revenue in minor units.',
+    `unattributed_revenue_reporting` Decimal(38, 4) COMMENT 'M14: unattributed_revenue in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `unattributed_revenue_reporting_minor` Int128 COMMENT 'unattributed_revenue_reporting in minor units.',
     `recommendation_assisted_revenue_inclusive` Decimal(38, 4) COMMENT 'M15: Paid for all lines of orders after an interaction, direct ones too: always direct + assisted.',
     `recommendation_assisted_revenue_inclusive_minor` Int128 COMMENT 'recommendation_assisted_revenue_inclusive in minor units.',
+    `recommendation_assisted_revenue_inclusive_reporting` Decimal(38, 4) COMMENT 'M15: recommendation_assisted_revenue_inclusive in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `recommendation_assisted_revenue_inclusive_reporting_minor` Int128 COMMENT 'recommendation_assisted_revenue_inclusive_reporting in minor units.',
     `exposure_only_revenue` Decimal(38, 4) COMMENT 'M14: Paid for lines whose product was shown within the window and never added to the cart; beside the identity.',
     `exposure_only_revenue_minor` Int128 COMMENT 'exposure_only_revenue in minor units.',
+    `exposure_only_revenue_reporting` Decimal(38, 4) COMMENT 'M14: exposure_only_revenue in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `exposure_only_revenue_reporting_minor` Int128 COMMENT 'exposure_only_revenue_reporting in minor units.',
     `recommendation_direct_taken_back` Decimal(38, 4) COMMENT 'M14: What cancels and refunds took of lines with direct credit.',
     `recommendation_direct_taken_back_minor` Int128 COMMENT 'recommendation_direct_taken_back in minor units.',
+    `recommendation_direct_taken_back_reporting` Decimal(38, 4) COMMENT 'M14: recommendation_direct_taken_back in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `recommendation_direct_taken_back_reporting_minor` Int128 COMMENT 'recommendation_direct_taken_back_reporting in minor units.',
     `recommendation_assisted_taken_back` Decimal(38, 4) COMMENT 'M15: What cancels and refunds took of lines with assisted credit.',
     `recommendation_assisted_taken_back_minor` Int128 COMMENT 'recommendation_assisted_taken_back in minor units.',
+    `recommendation_assisted_taken_back_reporting` Decimal(38, 4) COMMENT 'M15: recommendation_assisted_taken_back in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `recommendation_assisted_taken_back_reporting_minor` Int128 COMMENT 'recommendation_assisted_taken_back_reporting in minor units.',
     `recommendation_direct_revenue_net` Decimal(38, 4) COMMENT 'M14: recommendation_direct_revenue, less what cancels and refunds of the period took of those lines; may be negative.',
     `recommendation_direct_revenue_net_minor` Int128 COMMENT 'recommendation_direct_revenue_net in minor units.',
+    `recommendation_direct_revenue_net_reporting` Decimal(38, 4) COMMENT 'M14: recommendation_direct_revenue_net in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `recommendation_direct_revenue_net_reporting_minor` Int128 COMMENT 'recommendation_direct_revenue_net_reporting in minor units.',
     `recommendation_assisted_revenue_net` Decimal(38, 4) COMMENT 'M15: recommendation_assisted_revenue, less what cancels and refunds of the period took of those lines; may be negative.',
     `recommendation_assisted_revenue_net_minor` Int128 COMMENT 'recommendation_assisted_revenue_net in minor units.',
+    `recommendation_assisted_revenue_net_reporting` Decimal(38, 4) COMMENT 'M15: recommendation_assisted_revenue_net in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `recommendation_assisted_revenue_net_reporting_minor` Int128 COMMENT 'recommendation_assisted_revenue_net_reporting in minor units.',
     `recommended_product_purchases` UInt64 COMMENT 'M20: Captured orders with at least one direct line.',
-    `recommended_units` UInt64 COMMENT 'M20: Units of direct lines.'
+    `recommended_units` UInt64 COMMENT 'M20: Units of direct lines.',
+    `unconverted_orders` UInt64 COMMENT 'M27: Captured orders that are left out of the sums in the reporting currency: their day has no rate yet.',
+    `unconverted_adjustments` UInt64 COMMENT 'M27: Cancels and refunds that are left out of the sums in the reporting currency, with their orders.'
 ) AS
 SELECT
     store_id, store_date, channel, currency, exponent,
     toDecimal128(sum(recommendation_direct_revenue_), 4) / intExp10(exponent) AS recommendation_direct_revenue,
     sum(recommendation_direct_revenue_) AS recommendation_direct_revenue_minor,
+    toDecimal128(sum(recommendation_direct_revenue_reporting_), 4) / intExp10(exponent) AS recommendation_direct_revenue_reporting,
+    sum(recommendation_direct_revenue_reporting_) AS recommendation_direct_revenue_reporting_minor,
     toDecimal128(sum(recommendation_assisted_revenue_), 4) / intExp10(exponent) AS recommendation_assisted_revenue,
     sum(recommendation_assisted_revenue_) AS recommendation_assisted_revenue_minor,
+    toDecimal128(sum(recommendation_assisted_revenue_reporting_), 4) / intExp10(exponent) AS recommendation_assisted_revenue_reporting,
+    sum(recommendation_assisted_revenue_reporting_) AS recommendation_assisted_revenue_reporting_minor,
     toDecimal128(sum(unattributed_revenue_), 4) / intExp10(exponent) AS unattributed_revenue,
     sum(unattributed_revenue_) AS unattributed_revenue_minor,
+    toDecimal128(sum(unattributed_revenue_reporting_), 4) / intExp10(exponent) AS unattributed_revenue_reporting,
+    sum(unattributed_revenue_reporting_) AS unattributed_revenue_reporting_minor,
     toDecimal128(sum(recommendation_assisted_revenue_inclusive_), 4) / intExp10(exponent) AS recommendation_assisted_revenue_inclusive,
     sum(recommendation_assisted_revenue_inclusive_) AS recommendation_assisted_revenue_inclusive_minor,
+    toDecimal128(sum(recommendation_assisted_revenue_inclusive_reporting_), 4) / intExp10(exponent) AS recommendation_assisted_revenue_inclusive_reporting,
+    sum(recommendation_assisted_revenue_inclusive_reporting_) AS recommendation_assisted_revenue_inclusive_reporting_minor,
     toDecimal128(sum(exposure_only_revenue_), 4) / intExp10(exponent) AS exposure_only_revenue,
     sum(exposure_only_revenue_) AS exposure_only_revenue_minor,
+    toDecimal128(sum(exposure_only_revenue_reporting_), 4) / intExp10(exponent) AS exposure_only_revenue_reporting,
+    sum(exposure_only_revenue_reporting_) AS exposure_only_revenue_reporting_minor,
     toDecimal128(sum(recommendation_direct_taken_back_), 4) / intExp10(exponent) AS recommendation_direct_taken_back,
     sum(recommendation_direct_taken_back_) AS recommendation_direct_taken_back_minor,
+    toDecimal128(sum(recommendation_direct_taken_back_reporting_), 4) / intExp10(exponent) AS recommendation_direct_taken_back_reporting,
+    sum(recommendation_direct_taken_back_reporting_) AS recommendation_direct_taken_back_reporting_minor,
     toDecimal128(sum(recommendation_assisted_taken_back_), 4) / intExp10(exponent) AS recommendation_assisted_taken_back,
     sum(recommendation_assisted_taken_back_) AS recommendation_assisted_taken_back_minor,
+    toDecimal128(sum(recommendation_assisted_taken_back_reporting_), 4) / intExp10(exponent) AS recommendation_assisted_taken_back_reporting,
+    sum(recommendation_assisted_taken_back_reporting_) AS recommendation_assisted_taken_back_reporting_minor,
     toDecimal128((sum(recommendation_direct_revenue_) - sum(recommendation_direct_taken_back_)), 4) / intExp10(exponent) AS recommendation_direct_revenue_net,
     (sum(recommendation_direct_revenue_) - sum(recommendation_direct_taken_back_)) AS recommendation_direct_revenue_net_minor,
+    toDecimal128((sum(recommendation_direct_revenue_reporting_) - sum(recommendation_direct_taken_back_reporting_)), 4) / intExp10(exponent) AS recommendation_direct_revenue_net_reporting,
+    (sum(recommendation_direct_revenue_reporting_) - sum(recommendation_direct_taken_back_reporting_)) AS recommendation_direct_revenue_net_reporting_minor,
     toDecimal128((sum(recommendation_assisted_revenue_) - sum(recommendation_assisted_taken_back_)), 4) / intExp10(exponent) AS recommendation_assisted_revenue_net,
     (sum(recommendation_assisted_revenue_) - sum(recommendation_assisted_taken_back_)) AS recommendation_assisted_revenue_net_minor,
+    toDecimal128((sum(recommendation_assisted_revenue_reporting_) - sum(recommendation_assisted_taken_back_reporting_)), 4) / intExp10(exponent) AS recommendation_assisted_revenue_net_reporting,
+    (sum(recommendation_assisted_revenue_reporting_) - sum(recommendation_assisted_taken_back_reporting_)) AS recommendation_assisted_revenue_net_reporting_minor,
     sum(recommended_product_purchases_) AS recommended_product_purchases,
-    sum(recommended_units_) AS recommended_units
+    sum(recommended_units_) AS recommended_units,
+    sum(unconverted_orders_) AS unconverted_orders,
+    sum(unconverted_adjustments_) AS unconverted_adjustments
 FROM
 (
-    SELECT store_id, bucket AS store_date, channel, currency, exponent, recommendation_direct_revenue_, recommendation_assisted_revenue_, unattributed_revenue_, recommendation_assisted_revenue_inclusive_, exposure_only_revenue_, toInt128(0) AS recommendation_direct_taken_back_, toInt128(0) AS recommendation_assisted_taken_back_, recommended_product_purchases_, recommended_units_ FROM (
+    SELECT store_id, bucket AS store_date, channel, currency, exponent, recommendation_direct_revenue_, toInt128(0) AS recommendation_direct_revenue_reporting_, recommendation_assisted_revenue_, toInt128(0) AS recommendation_assisted_revenue_reporting_, unattributed_revenue_, toInt128(0) AS unattributed_revenue_reporting_, recommendation_assisted_revenue_inclusive_, toInt128(0) AS recommendation_assisted_revenue_inclusive_reporting_, exposure_only_revenue_, toInt128(0) AS exposure_only_revenue_reporting_, toInt128(0) AS recommendation_direct_taken_back_, toInt128(0) AS recommendation_direct_taken_back_reporting_, toInt128(0) AS recommendation_assisted_taken_back_, toInt128(0) AS recommendation_assisted_taken_back_reporting_, recommended_product_purchases_, recommended_units_, 0 AS unconverted_orders_, 0 AS unconverted_adjustments_ FROM (
         SELECT bucket, store_id, channel, currency, exponent, sum(toInt128(direct)) AS recommendation_direct_revenue_, sum(toInt128(assisted)) AS recommendation_assisted_revenue_, sum(toInt128(lines_paid)) - sum(toInt128(direct)) - sum(toInt128(assisted)) AS unattributed_revenue_, sumIf(toInt128(lines_paid), has_interaction) AS recommendation_assisted_revenue_inclusive_, sum(toInt128(shown_only)) AS exposure_only_revenue_, countIf(has_direct) AS recommended_product_purchases_, sum(direct_units) AS recommended_units_
         FROM (
         SELECT store_date AS bucket, store_id, channel, currency, exponent, arraySum(paid) AS lines_paid, arraySum((amount, earned) -> if(earned = 'direct', amount, 0), paid, credit) AS direct, arraySum((amount, earned) -> if(earned = 'assisted', amount, 0), paid, credit) AS assisted, has(credit, 'direct') AS has_direct, arraySum((number, earned) -> if(earned = 'direct', number, 0), quantity, credit) AS direct_units, arraySum((amount, only) -> if(only, amount, 0), paid, exposure_only) AS shown_only, has_interaction
@@ -624,12 +712,32 @@ FROM
         GROUP BY bucket, store_id, channel, currency, exponent
     )
     UNION ALL
-    SELECT store_id, bucket AS store_date, channel, currency, exponent, toInt128(0) AS recommendation_direct_revenue_, toInt128(0) AS recommendation_assisted_revenue_, toInt128(0) AS unattributed_revenue_, toInt128(0) AS recommendation_assisted_revenue_inclusive_, toInt128(0) AS exposure_only_revenue_, recommendation_direct_taken_back_, recommendation_assisted_taken_back_, 0 AS recommended_product_purchases_, 0 AS recommended_units_ FROM (
+    SELECT store_id, bucket AS store_date, channel, currency, exponent, toInt128(0) AS recommendation_direct_revenue_, recommendation_direct_revenue_reporting_, toInt128(0) AS recommendation_assisted_revenue_, recommendation_assisted_revenue_reporting_, toInt128(0) AS unattributed_revenue_, unattributed_revenue_reporting_, toInt128(0) AS recommendation_assisted_revenue_inclusive_, recommendation_assisted_revenue_inclusive_reporting_, toInt128(0) AS exposure_only_revenue_, exposure_only_revenue_reporting_, toInt128(0) AS recommendation_direct_taken_back_, toInt128(0) AS recommendation_direct_taken_back_reporting_, toInt128(0) AS recommendation_assisted_taken_back_, toInt128(0) AS recommendation_assisted_taken_back_reporting_, 0 AS recommended_product_purchases_, 0 AS recommended_units_, unconverted_orders_, 0 AS unconverted_adjustments_ FROM (
+        SELECT bucket, store_id, channel, currency, exponent, sum(toInt128(direct)) AS recommendation_direct_revenue_reporting_, sum(toInt128(assisted)) AS recommendation_assisted_revenue_reporting_, sum(toInt128(lines_paid)) - sum(toInt128(direct)) - sum(toInt128(assisted)) AS unattributed_revenue_reporting_, sumIf(toInt128(lines_paid), has_interaction) AS recommendation_assisted_revenue_inclusive_reporting_, sum(toInt128(shown_only)) AS exposure_only_revenue_reporting_, countIf(NOT has_rate) AS unconverted_orders_
+        FROM (
+        SELECT store_date AS bucket, store_id, channel, reporting_currency AS currency, reporting_exponent AS exponent, arraySum(reporting_paid) AS lines_paid, arraySum((amount, earned) -> if(earned = 'direct', amount, 0), reporting_paid, credit) AS direct, arraySum((amount, earned) -> if(earned = 'assisted', amount, 0), reporting_paid, credit) AS assisted, arraySum((amount, only) -> if(only, amount, 0), reporting_paid, exposure_only) AS shown_only, has_interaction, reported AS has_rate
+        FROM orders FINAL
+        WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND reporting_currency != '' AND 1
+        )
+        GROUP BY bucket, store_id, channel, currency, exponent
+    )
+    UNION ALL
+    SELECT store_id, bucket AS store_date, channel, currency, exponent, toInt128(0) AS recommendation_direct_revenue_, toInt128(0) AS recommendation_direct_revenue_reporting_, toInt128(0) AS recommendation_assisted_revenue_, toInt128(0) AS recommendation_assisted_revenue_reporting_, toInt128(0) AS unattributed_revenue_, toInt128(0) AS unattributed_revenue_reporting_, toInt128(0) AS recommendation_assisted_revenue_inclusive_, toInt128(0) AS recommendation_assisted_revenue_inclusive_reporting_, toInt128(0) AS exposure_only_revenue_, toInt128(0) AS exposure_only_revenue_reporting_, recommendation_direct_taken_back_, toInt128(0) AS recommendation_direct_taken_back_reporting_, recommendation_assisted_taken_back_, toInt128(0) AS recommendation_assisted_taken_back_reporting_, 0 AS recommended_product_purchases_, 0 AS recommended_units_, 0 AS unconverted_orders_, 0 AS unconverted_adjustments_ FROM (
         SELECT bucket, store_id, channel, currency, exponent, sum(toInt128(direct_taken)) AS recommendation_direct_taken_back_, sum(toInt128(assisted_taken)) AS recommendation_assisted_taken_back_
         FROM (
         SELECT back_date AS bucket, store_id, channel, currency, exponent, arraySum((amount, earned) -> if(earned = 'direct', amount, 0), back_lines, credit) AS direct_taken, arraySum((amount, earned) -> if(earned = 'assisted', amount, 0), back_lines, credit) AS assisted_taken
-        FROM (SELECT * FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment)) ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount, adjustment_lines AS back_lines
+        FROM (SELECT * FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment)) ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount, adjustment_lines AS back_lines, arrayEnumerate(adjustment) AS back_step
         WHERE 1 AND 1
+        )
+        GROUP BY bucket, store_id, channel, currency, exponent
+    )
+    UNION ALL
+    SELECT store_id, bucket AS store_date, channel, currency, exponent, toInt128(0) AS recommendation_direct_revenue_, toInt128(0) AS recommendation_direct_revenue_reporting_, toInt128(0) AS recommendation_assisted_revenue_, toInt128(0) AS recommendation_assisted_revenue_reporting_, toInt128(0) AS unattributed_revenue_, toInt128(0) AS unattributed_revenue_reporting_, toInt128(0) AS recommendation_assisted_revenue_inclusive_, toInt128(0) AS recommendation_assisted_revenue_inclusive_reporting_, toInt128(0) AS exposure_only_revenue_, toInt128(0) AS exposure_only_revenue_reporting_, toInt128(0) AS recommendation_direct_taken_back_, recommendation_direct_taken_back_reporting_, toInt128(0) AS recommendation_assisted_taken_back_, recommendation_assisted_taken_back_reporting_, 0 AS recommended_product_purchases_, 0 AS recommended_units_, 0 AS unconverted_orders_, unconverted_adjustments_ FROM (
+        SELECT bucket, store_id, channel, currency, exponent, sum(toInt128(direct_taken)) AS recommendation_direct_taken_back_reporting_, sum(toInt128(assisted_taken)) AS recommendation_assisted_taken_back_reporting_, countIf(NOT has_rate) AS unconverted_adjustments_
+        FROM (
+        SELECT back_date AS bucket, store_id, channel, reporting_currency AS currency, reporting_exponent AS exponent, arraySum((amount, earned) -> if(earned = 'direct', amount, 0), back_lines, credit) AS direct_taken, arraySum((amount, earned) -> if(earned = 'assisted', amount, 0), back_lines, credit) AS assisted_taken, reported AS has_rate
+        FROM (SELECT * FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment)) ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, reporting_adjustment_amount AS back_amount, reporting_adjustment_lines AS back_lines, arrayEnumerate(adjustment) AS back_step
+        WHERE 1 AND reporting_currency != '' AND 1
         )
         GROUP BY bucket, store_id, channel, currency, exponent
     )
@@ -649,50 +757,90 @@ CREATE OR REPLACE VIEW recommendation_revenue_by_widget (
     `exponent` UInt8 COMMENT 'digits of the currency\'s minor unit',
     `recommendation_direct_revenue` Decimal(38, 4) COMMENT 'M14: Paid for lines whose product was shown to the person, then added to the cart, then bought, in the window.',
     `recommendation_direct_revenue_minor` Int128 COMMENT 'recommendation_direct_revenue in minor units.',
+    `recommendation_direct_revenue_reporting` Decimal(38, 4) COMMENT 'M14: recommendation_direct_revenue in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `recommendation_direct_revenue_reporting_minor` Int128 COMMENT 'recommendation_direct_revenue_reporting in minor units.',
     `recommendation_assisted_revenue` Decimal(38, 4) COMMENT 'M15: Paid for lines that are not direct, of orders in the window after an interaction with a recommended product.',
     `recommendation_assisted_revenue_minor` Int128 COMMENT 'recommendation_assisted_revenue in minor units.',
+    `recommendation_assisted_revenue_reporting` Decimal(38, 4) COMMENT 'M15: recommendation_assisted_revenue in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `recommendation_assisted_revenue_reporting_minor` Int128 COMMENT 'recommendation_assisted_revenue_reporting in minor units.',
     `unattributed_revenue` Decimal(38, 4) COMMENT 'M14: Paid for lines without credit: direct + assisted + unattributed is all that was paid for lines.',
     `unattributed_revenue_minor` Int128 COMMENT 'unattributed_revenue in minor units.',
+    `unattributed_revenue_reporting` Decimal(38, 4) COMMENT 'M14: unattributed_revenue in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `unattributed_revenue_reporting_minor` Int128 COMMENT 'unattributed_revenue_reporting in minor units.',
     `recommendation_assisted_revenue_inclusive` Decimal(38, 4) COMMENT 'M15: Paid for all lines of orders after an interaction, direct ones too: always direct + assisted.',
     `recommendation_assisted_revenue_inclusive_minor` Int128 COMMENT 'recommendation_assisted_revenue_inclusive in minor units.',
+    `recommendation_assisted_revenue_inclusive_reporting` Decimal(38, 4) COMMENT 'M15: recommendation_assisted_revenue_inclusive in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `recommendation_assisted_revenue_inclusive_reporting_minor` Int128 COMMENT 'recommendation_assisted_revenue_inclusive_reporting in minor units.',
     `exposure_only_revenue` Decimal(38, 4) COMMENT 'M14: Paid for lines whose product was shown within the window and never added to the cart; beside the identity.',
     `exposure_only_revenue_minor` Int128 COMMENT 'exposure_only_revenue in minor units.',
+    `exposure_only_revenue_reporting` Decimal(38, 4) COMMENT 'M14: exposure_only_revenue in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `exposure_only_revenue_reporting_minor` Int128 COMMENT 'exposure_only_revenue_reporting in minor units.',
     `recommendation_direct_taken_back` Decimal(38, 4) COMMENT 'M14: What cancels and refunds took of lines with direct credit.',
     `recommendation_direct_taken_back_minor` Int128 COMMENT 'recommendation_direct_taken_back in minor units.',
+    `recommendation_direct_taken_back_reporting` Decimal(38, 4) COMMENT 'M14: recommendation_direct_taken_back in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `recommendation_direct_taken_back_reporting_minor` Int128 COMMENT 'recommendation_direct_taken_back_reporting in minor units.',
     `recommendation_assisted_taken_back` Decimal(38, 4) COMMENT 'M15: What cancels and refunds took of lines with assisted credit.',
     `recommendation_assisted_taken_back_minor` Int128 COMMENT 'recommendation_assisted_taken_back in minor units.',
+    `recommendation_assisted_taken_back_reporting` Decimal(38, 4) COMMENT 'M15: recommendation_assisted_taken_back in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `recommendation_assisted_taken_back_reporting_minor` Int128 COMMENT 'recommendation_assisted_taken_back_reporting in minor units.',
     `recommendation_direct_revenue_net` Decimal(38, 4) COMMENT 'M14: recommendation_direct_revenue, less what cancels and refunds of the period took of those lines; may be negative.',
     `recommendation_direct_revenue_net_minor` Int128 COMMENT 'recommendation_direct_revenue_net in minor units.',
+    `recommendation_direct_revenue_net_reporting` Decimal(38, 4) COMMENT 'M14: recommendation_direct_revenue_net in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `recommendation_direct_revenue_net_reporting_minor` Int128 COMMENT 'recommendation_direct_revenue_net_reporting in minor units.',
     `recommendation_assisted_revenue_net` Decimal(38, 4) COMMENT 'M15: recommendation_assisted_revenue, less what cancels and refunds of the period took of those lines; may be negative.',
     `recommendation_assisted_revenue_net_minor` Int128 COMMENT 'recommendation_assisted_revenue_net in minor units.',
+    `recommendation_assisted_revenue_net_reporting` Decimal(38, 4) COMMENT 'M15: recommendation_assisted_revenue_net in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `recommendation_assisted_revenue_net_reporting_minor` Int128 COMMENT 'recommendation_assisted_revenue_net_reporting in minor units.',
     `recommended_product_purchases` UInt64 COMMENT 'M20: Captured orders with at least one direct line.',
-    `recommended_units` UInt64 COMMENT 'M20: Units of direct lines.'
+    `recommended_units` UInt64 COMMENT 'M20: Units of direct lines.',
+    `unconverted_orders` UInt64 COMMENT 'M27: Captured orders that are left out of the sums in the reporting currency: their day has no rate yet.',
+    `unconverted_adjustments` UInt64 COMMENT 'M27: Cancels and refunds that are left out of the sums in the reporting currency, with their orders.'
 ) AS
 SELECT
     store_id, store_date, channel, widget_id, placement, strategy, currency, exponent,
     toDecimal128(sum(recommendation_direct_revenue_), 4) / intExp10(exponent) AS recommendation_direct_revenue,
     sum(recommendation_direct_revenue_) AS recommendation_direct_revenue_minor,
+    toDecimal128(sum(recommendation_direct_revenue_reporting_), 4) / intExp10(exponent) AS recommendation_direct_revenue_reporting,
+    sum(recommendation_direct_revenue_reporting_) AS recommendation_direct_revenue_reporting_minor,
     toDecimal128(sum(recommendation_assisted_revenue_), 4) / intExp10(exponent) AS recommendation_assisted_revenue,
     sum(recommendation_assisted_revenue_) AS recommendation_assisted_revenue_minor,
+    toDecimal128(sum(recommendation_assisted_revenue_reporting_), 4) / intExp10(exponent) AS recommendation_assisted_revenue_reporting,
+    sum(recommendation_assisted_revenue_reporting_) AS recommendation_assisted_revenue_reporting_minor,
     toDecimal128(sum(unattributed_revenue_), 4) / intExp10(exponent) AS unattributed_revenue,
     sum(unattributed_revenue_) AS unattributed_revenue_minor,
+    toDecimal128(sum(unattributed_revenue_reporting_), 4) / intExp10(exponent) AS unattributed_revenue_reporting,
+    sum(unattributed_revenue_reporting_) AS unattributed_revenue_reporting_minor,
     toDecimal128(sum(recommendation_assisted_revenue_inclusive_), 4) / intExp10(exponent) AS recommendation_assisted_revenue_inclusive,
     sum(recommendation_assisted_revenue_inclusive_) AS recommendation_assisted_revenue_inclusive_minor,
+    toDecimal128(sum(recommendation_assisted_revenue_inclusive_reporting_), 4) / intExp10(exponent) AS recommendation_assisted_revenue_inclusive_reporting,
+    sum(recommendation_assisted_revenue_inclusive_reporting_) AS recommendation_assisted_revenue_inclusive_reporting_minor,
     toDecimal128(sum(exposure_only_revenue_), 4) / intExp10(exponent) AS exposure_only_revenue,
     sum(exposure_only_revenue_) AS exposure_only_revenue_minor,
+    toDecimal128(sum(exposure_only_revenue_reporting_), 4) / intExp10(exponent) AS exposure_only_revenue_reporting,
+    sum(exposure_only_revenue_reporting_) AS exposure_only_revenue_reporting_minor,
     toDecimal128(sum(recommendation_direct_taken_back_), 4) / intExp10(exponent) AS recommendation_direct_taken_back,
     sum(recommendation_direct_taken_back_) AS recommendation_direct_taken_back_minor,
+    toDecimal128(sum(recommendation_direct_taken_back_reporting_), 4) / intExp10(exponent) AS recommendation_direct_taken_back_reporting,
+    sum(recommendation_direct_taken_back_reporting_) AS recommendation_direct_taken_back_reporting_minor,
     toDecimal128(sum(recommendation_assisted_taken_back_), 4) / intExp10(exponent) AS recommendation_assisted_taken_back,
     sum(recommendation_assisted_taken_back_) AS recommendation_assisted_taken_back_minor,
+    toDecimal128(sum(recommendation_assisted_taken_back_reporting_), 4) / intExp10(exponent) AS recommendation_assisted_taken_back_reporting,
+    sum(recommendation_assisted_taken_back_reporting_) AS recommendation_assisted_taken_back_reporting_minor,
     toDecimal128((sum(recommendation_direct_revenue_) - sum(recommendation_direct_taken_back_)), 4) / intExp10(exponent) AS recommendation_direct_revenue_net,
     (sum(recommendation_direct_revenue_) - sum(recommendation_direct_taken_back_)) AS recommendation_direct_revenue_net_minor,
+    toDecimal128((sum(recommendation_direct_revenue_reporting_) - sum(recommendation_direct_taken_back_reporting_)), 4) / intExp10(exponent) AS recommendation_direct_revenue_net_reporting,
+    (sum(recommendation_direct_revenue_reporting_) - sum(recommendation_direct_taken_back_reporting_)) AS recommendation_direct_revenue_net_reporting_minor,
     toDecimal128((sum(recommendation_assisted_revenue_) - sum(recommendation_assisted_taken_back_)), 4) / intExp10(exponent) AS recommendation_assisted_revenue_net,
     (sum(recommendation_assisted_revenue_) - sum(recommendation_assisted_taken_back_)) AS recommendation_assisted_revenue_net_minor,
+    toDecimal128((sum(recommendation_assisted_revenue_reporting_) - sum(recommendation_assisted_taken_back_reporting_)), 4) / intExp10(exponent) AS recommendation_assisted_revenue_net_reporting,
+    (sum(recommendation_assisted_revenue_reporting_) - sum(recommendation_assisted_taken_back_reporting_)) AS recommendation_assisted_revenue_net_reporting_minor,
     sum(recommended_product_purchases_) AS recommended_product_purchases,
-    sum(recommended_units_) AS recommended_units
+    sum(recommended_units_) AS recommended_units,
+    sum(unconverted_orders_) AS unconverted_orders,
+    sum(unconverted_adjustments_) AS unconverted_adjustments
 FROM
 (
-    SELECT store_id, bucket AS store_date, channel, widget_id, placement, strategy, currency, exponent, recommendation_direct_revenue_, recommendation_assisted_revenue_, unattributed_revenue_, recommendation_assisted_revenue_inclusive_, exposure_only_revenue_, toInt128(0) AS recommendation_direct_taken_back_, toInt128(0) AS recommendation_assisted_taken_back_, recommended_product_purchases_, recommended_units_ FROM (
+    SELECT store_id, bucket AS store_date, channel, widget_id, placement, strategy, currency, exponent, recommendation_direct_revenue_, toInt128(0) AS recommendation_direct_revenue_reporting_, recommendation_assisted_revenue_, toInt128(0) AS recommendation_assisted_revenue_reporting_, unattributed_revenue_, toInt128(0) AS unattributed_revenue_reporting_, recommendation_assisted_revenue_inclusive_, toInt128(0) AS recommendation_assisted_revenue_inclusive_reporting_, exposure_only_revenue_, toInt128(0) AS exposure_only_revenue_reporting_, toInt128(0) AS recommendation_direct_taken_back_, toInt128(0) AS recommendation_direct_taken_back_reporting_, toInt128(0) AS recommendation_assisted_taken_back_, toInt128(0) AS recommendation_assisted_taken_back_reporting_, recommended_product_purchases_, recommended_units_, 0 AS unconverted_orders_, 0 AS unconverted_adjustments_ FROM (
         SELECT bucket, store_id, channel, widget_id, placement, strategy, currency, exponent, sumIf(toInt128(line_paid), earned = 'direct') AS recommendation_direct_revenue_, sumIf(toInt128(line_paid), earned = 'assisted') AS recommendation_assisted_revenue_, sumIf(toInt128(line_paid), earned != 'direct' AND earned != 'assisted') AS unattributed_revenue_, sumIf(toInt128(line_paid), has_interaction) AS recommendation_assisted_revenue_inclusive_, sumIf(toInt128(line_paid), line_shown_only) AS exposure_only_revenue_, uniqExactIf(order_id, earned = 'direct') AS recommended_product_purchases_, sumIf(line_units, earned = 'direct') AS recommended_units_
         FROM (
         SELECT store_date AS bucket, store_id, order_id, channel, currency, exponent, of_widget AS widget_id, of_placement AS placement, of_strategy AS strategy, of_credit AS earned, of_paid AS line_paid, of_quantity AS line_units, of_only AS line_shown_only, has_interaction
@@ -702,21 +850,54 @@ FROM
         GROUP BY bucket, store_id, channel, widget_id, placement, strategy, currency, exponent
     )
     UNION ALL
-    SELECT store_id, bucket AS store_date, channel, widget_id, placement, strategy, currency, exponent, toInt128(0) AS recommendation_direct_revenue_, toInt128(0) AS recommendation_assisted_revenue_, toInt128(0) AS unattributed_revenue_, toInt128(0) AS recommendation_assisted_revenue_inclusive_, toInt128(0) AS exposure_only_revenue_, recommendation_direct_taken_back_, recommendation_assisted_taken_back_, 0 AS recommended_product_purchases_, 0 AS recommended_units_ FROM (
+    SELECT store_id, bucket AS store_date, channel, widget_id, placement, strategy, currency, exponent, toInt128(0) AS recommendation_direct_revenue_, recommendation_direct_revenue_reporting_, toInt128(0) AS recommendation_assisted_revenue_, recommendation_assisted_revenue_reporting_, toInt128(0) AS unattributed_revenue_, unattributed_revenue_reporting_, toInt128(0) AS recommendation_assisted_revenue_inclusive_, recommendation_assisted_revenue_inclusive_reporting_, toInt128(0) AS exposure_only_revenue_, exposure_only_revenue_reporting_, toInt128(0) AS recommendation_direct_taken_back_, toInt128(0) AS recommendation_direct_taken_back_reporting_, toInt128(0) AS recommendation_assisted_taken_back_, toInt128(0) AS recommendation_assisted_taken_back_reporting_, 0 AS recommended_product_purchases_, 0 AS recommended_units_, unconverted_orders_, 0 AS unconverted_adjustments_ FROM (
+        SELECT bucket, store_id, channel, widget_id, placement, strategy, currency, exponent, sumIf(toInt128(line_paid), earned = 'direct') AS recommendation_direct_revenue_reporting_, sumIf(toInt128(line_paid), earned = 'assisted') AS recommendation_assisted_revenue_reporting_, sumIf(toInt128(line_paid), earned != 'direct' AND earned != 'assisted') AS unattributed_revenue_reporting_, sumIf(toInt128(line_paid), has_interaction) AS recommendation_assisted_revenue_inclusive_reporting_, sumIf(toInt128(line_paid), line_shown_only) AS exposure_only_revenue_reporting_, uniqExactIf(order_id, NOT has_rate) AS unconverted_orders_
+        FROM (
+        SELECT store_date AS bucket, store_id, order_id, channel, reporting_currency AS currency, reporting_exponent AS exponent, of_widget AS widget_id, of_placement AS placement, of_strategy AS strategy, of_credit AS earned, of_paid AS line_paid, of_only AS line_shown_only, has_interaction, reported AS has_rate
+        FROM orders FINAL ARRAY JOIN credit AS of_credit, product_id AS bought, widget_id AS of_widget, placement AS of_placement, strategy AS of_strategy, reporting_paid AS of_paid, quantity AS of_quantity, exposure_only AS of_only
+        WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND reporting_currency != '' AND 1
+        )
+        GROUP BY bucket, store_id, channel, widget_id, placement, strategy, currency, exponent
+    )
+    UNION ALL
+    SELECT store_id, bucket AS store_date, channel, widget_id, placement, strategy, currency, exponent, toInt128(0) AS recommendation_direct_revenue_, toInt128(0) AS recommendation_direct_revenue_reporting_, toInt128(0) AS recommendation_assisted_revenue_, toInt128(0) AS recommendation_assisted_revenue_reporting_, toInt128(0) AS unattributed_revenue_, toInt128(0) AS unattributed_revenue_reporting_, toInt128(0) AS recommendation_assisted_revenue_inclusive_, toInt128(0) AS recommendation_assisted_revenue_inclusive_reporting_, toInt128(0) AS exposure_only_revenue_, toInt128(0) AS exposure_only_revenue_reporting_, recommendation_direct_taken_back_, toInt128(0) AS recommendation_direct_taken_back_reporting_, recommendation_assisted_taken_back_, toInt128(0) AS recommendation_assisted_taken_back_reporting_, 0 AS recommended_product_purchases_, 0 AS recommended_units_, 0 AS unconverted_orders_, 0 AS unconverted_adjustments_ FROM (
         SELECT bucket, store_id, channel, widget_id, placement, strategy, currency, exponent, sumIf(toInt128(line_taken), earned = 'direct') AS recommendation_direct_taken_back_, sumIf(toInt128(line_taken), earned = 'assisted') AS recommendation_assisted_taken_back_
         FROM (
         SELECT back_date AS bucket, store_id, channel, currency, exponent, of_widget AS widget_id, of_placement AS placement, of_strategy AS strategy, of_credit AS earned, of_taken AS line_taken
         FROM (
-            SELECT store_id, order_id, channel, currency, exponent, back_at, back_date, of_credit, bought, of_widget, of_placement, of_strategy, of_taken
+            SELECT
+                store_id, order_id, channel, currency, exponent, reported, back_at, back_date, back_step,
+                of_credit, bought, of_widget, of_placement, of_strategy, of_taken
             FROM
             (
-                SELECT *, back_at, back_date, back_lines
+                SELECT *, back_at, back_date, back_lines, back_step
                 FROM (SELECT * FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment))
-                ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount, adjustment_lines AS back_lines
+                ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount, adjustment_lines AS back_lines, arrayEnumerate(adjustment) AS back_step
             )
             ARRAY JOIN credit AS of_credit, product_id AS bought, widget_id AS of_widget, placement AS of_placement, strategy AS of_strategy, back_lines AS of_taken
         )
         WHERE 1 AND 1
+        )
+        GROUP BY bucket, store_id, channel, widget_id, placement, strategy, currency, exponent
+    )
+    UNION ALL
+    SELECT store_id, bucket AS store_date, channel, widget_id, placement, strategy, currency, exponent, toInt128(0) AS recommendation_direct_revenue_, toInt128(0) AS recommendation_direct_revenue_reporting_, toInt128(0) AS recommendation_assisted_revenue_, toInt128(0) AS recommendation_assisted_revenue_reporting_, toInt128(0) AS unattributed_revenue_, toInt128(0) AS unattributed_revenue_reporting_, toInt128(0) AS recommendation_assisted_revenue_inclusive_, toInt128(0) AS recommendation_assisted_revenue_inclusive_reporting_, toInt128(0) AS exposure_only_revenue_, toInt128(0) AS exposure_only_revenue_reporting_, toInt128(0) AS recommendation_direct_taken_back_, recommendation_direct_taken_back_reporting_, toInt128(0) AS recommendation_assisted_taken_back_, recommendation_assisted_taken_back_reporting_, 0 AS recommended_product_purchases_, 0 AS recommended_units_, 0 AS unconverted_orders_, unconverted_adjustments_ FROM (
+        SELECT bucket, store_id, channel, widget_id, placement, strategy, currency, exponent, sumIf(toInt128(line_taken), earned = 'direct') AS recommendation_direct_taken_back_reporting_, sumIf(toInt128(line_taken), earned = 'assisted') AS recommendation_assisted_taken_back_reporting_, uniqExactIf((order_id, step), NOT has_rate) AS unconverted_adjustments_
+        FROM (
+        SELECT back_date AS bucket, store_id, order_id, channel, reporting_currency AS currency, reporting_exponent AS exponent, of_widget AS widget_id, of_placement AS placement, of_strategy AS strategy, of_credit AS earned, of_taken AS line_taken, reported AS has_rate, back_step AS step
+        FROM (
+            SELECT
+                store_id, order_id, channel, reporting_currency, reporting_exponent, reported, back_at, back_date, back_step,
+                of_credit, bought, of_widget, of_placement, of_strategy, of_taken
+            FROM
+            (
+                SELECT *, back_at, back_date, back_lines, back_step
+                FROM (SELECT * FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment))
+                ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, reporting_adjustment_amount AS back_amount, reporting_adjustment_lines AS back_lines, arrayEnumerate(adjustment) AS back_step
+            )
+            ARRAY JOIN credit AS of_credit, product_id AS bought, widget_id AS of_widget, placement AS of_placement, strategy AS of_strategy, back_lines AS of_taken
+        )
+        WHERE 1 AND reporting_currency != '' AND 1
         )
         GROUP BY bucket, store_id, channel, widget_id, placement, strategy, currency, exponent
     )
@@ -734,50 +915,90 @@ CREATE OR REPLACE VIEW recommendation_revenue_by_product (
     `exponent` UInt8 COMMENT 'digits of the currency\'s minor unit',
     `recommendation_direct_revenue` Decimal(38, 4) COMMENT 'M14: Paid for lines whose product was shown to the person, then added to the cart, then bought, in the window.',
     `recommendation_direct_revenue_minor` Int128 COMMENT 'recommendation_direct_revenue in minor units.',
+    `recommendation_direct_revenue_reporting` Decimal(38, 4) COMMENT 'M14: recommendation_direct_revenue in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `recommendation_direct_revenue_reporting_minor` Int128 COMMENT 'recommendation_direct_revenue_reporting in minor units.',
     `recommendation_assisted_revenue` Decimal(38, 4) COMMENT 'M15: Paid for lines that are not direct, of orders in the window after an interaction with a recommended product.',
     `recommendation_assisted_revenue_minor` Int128 COMMENT 'recommendation_assisted_revenue in minor units.',
+    `recommendation_assisted_revenue_reporting` Decimal(38, 4) COMMENT 'M15: recommendation_assisted_revenue in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `recommendation_assisted_revenue_reporting_minor` Int128 COMMENT 'recommendation_assisted_revenue_reporting in minor units.',
     `unattributed_revenue` Decimal(38, 4) COMMENT 'M14: Paid for lines without credit: direct + assisted + unattributed is all that was paid for lines.',
     `unattributed_revenue_minor` Int128 COMMENT 'unattributed_revenue in minor units.',
+    `unattributed_revenue_reporting` Decimal(38, 4) COMMENT 'M14: unattributed_revenue in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `unattributed_revenue_reporting_minor` Int128 COMMENT 'unattributed_revenue_reporting in minor units.',
     `recommendation_assisted_revenue_inclusive` Decimal(38, 4) COMMENT 'M15: Paid for all lines of orders after an interaction, direct ones too: always direct + assisted.',
     `recommendation_assisted_revenue_inclusive_minor` Int128 COMMENT 'recommendation_assisted_revenue_inclusive in minor units.',
+    `recommendation_assisted_revenue_inclusive_reporting` Decimal(38, 4) COMMENT 'M15: recommendation_assisted_revenue_inclusive in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `recommendation_assisted_revenue_inclusive_reporting_minor` Int128 COMMENT 'recommendation_assisted_revenue_inclusive_reporting in minor units.',
     `exposure_only_revenue` Decimal(38, 4) COMMENT 'M14: Paid for lines whose product was shown within the window and never added to the cart; beside the identity.',
     `exposure_only_revenue_minor` Int128 COMMENT 'exposure_only_revenue in minor units.',
+    `exposure_only_revenue_reporting` Decimal(38, 4) COMMENT 'M14: exposure_only_revenue in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `exposure_only_revenue_reporting_minor` Int128 COMMENT 'exposure_only_revenue_reporting in minor units.',
     `recommendation_direct_taken_back` Decimal(38, 4) COMMENT 'M14: What cancels and refunds took of lines with direct credit.',
     `recommendation_direct_taken_back_minor` Int128 COMMENT 'recommendation_direct_taken_back in minor units.',
+    `recommendation_direct_taken_back_reporting` Decimal(38, 4) COMMENT 'M14: recommendation_direct_taken_back in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `recommendation_direct_taken_back_reporting_minor` Int128 COMMENT 'recommendation_direct_taken_back_reporting in minor units.',
     `recommendation_assisted_taken_back` Decimal(38, 4) COMMENT 'M15: What cancels and refunds took of lines with assisted credit.',
     `recommendation_assisted_taken_back_minor` Int128 COMMENT 'recommendation_assisted_taken_back in minor units.',
+    `recommendation_assisted_taken_back_reporting` Decimal(38, 4) COMMENT 'M15: recommendation_assisted_taken_back in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `recommendation_assisted_taken_back_reporting_minor` Int128 COMMENT 'recommendation_assisted_taken_back_reporting in minor units.',
     `recommendation_direct_revenue_net` Decimal(38, 4) COMMENT 'M14: recommendation_direct_revenue, less what cancels and refunds of the period took of those lines; may be negative.',
     `recommendation_direct_revenue_net_minor` Int128 COMMENT 'recommendation_direct_revenue_net in minor units.',
+    `recommendation_direct_revenue_net_reporting` Decimal(38, 4) COMMENT 'M14: recommendation_direct_revenue_net in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `recommendation_direct_revenue_net_reporting_minor` Int128 COMMENT 'recommendation_direct_revenue_net_reporting in minor units.',
     `recommendation_assisted_revenue_net` Decimal(38, 4) COMMENT 'M15: recommendation_assisted_revenue, less what cancels and refunds of the period took of those lines; may be negative.',
     `recommendation_assisted_revenue_net_minor` Int128 COMMENT 'recommendation_assisted_revenue_net in minor units.',
+    `recommendation_assisted_revenue_net_reporting` Decimal(38, 4) COMMENT 'M15: recommendation_assisted_revenue_net in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `recommendation_assisted_revenue_net_reporting_minor` Int128 COMMENT 'recommendation_assisted_revenue_net_reporting in minor units.',
     `recommended_product_purchases` UInt64 COMMENT 'M20: Captured orders with at least one direct line.',
-    `recommended_units` UInt64 COMMENT 'M20: Units of direct lines.'
+    `recommended_units` UInt64 COMMENT 'M20: Units of direct lines.',
+    `unconverted_orders` UInt64 COMMENT 'M27: Captured orders that are left out of the sums in the reporting currency: their day has no rate yet.',
+    `unconverted_adjustments` UInt64 COMMENT 'M27: Cancels and refunds that are left out of the sums in the reporting currency, with their orders.'
 ) AS
 SELECT
     store_id, store_date, channel, product_id, currency, exponent,
     toDecimal128(sum(recommendation_direct_revenue_), 4) / intExp10(exponent) AS recommendation_direct_revenue,
     sum(recommendation_direct_revenue_) AS recommendation_direct_revenue_minor,
+    toDecimal128(sum(recommendation_direct_revenue_reporting_), 4) / intExp10(exponent) AS recommendation_direct_revenue_reporting,
+    sum(recommendation_direct_revenue_reporting_) AS recommendation_direct_revenue_reporting_minor,
     toDecimal128(sum(recommendation_assisted_revenue_), 4) / intExp10(exponent) AS recommendation_assisted_revenue,
     sum(recommendation_assisted_revenue_) AS recommendation_assisted_revenue_minor,
+    toDecimal128(sum(recommendation_assisted_revenue_reporting_), 4) / intExp10(exponent) AS recommendation_assisted_revenue_reporting,
+    sum(recommendation_assisted_revenue_reporting_) AS recommendation_assisted_revenue_reporting_minor,
     toDecimal128(sum(unattributed_revenue_), 4) / intExp10(exponent) AS unattributed_revenue,
     sum(unattributed_revenue_) AS unattributed_revenue_minor,
+    toDecimal128(sum(unattributed_revenue_reporting_), 4) / intExp10(exponent) AS unattributed_revenue_reporting,
+    sum(unattributed_revenue_reporting_) AS unattributed_revenue_reporting_minor,
     toDecimal128(sum(recommendation_assisted_revenue_inclusive_), 4) / intExp10(exponent) AS recommendation_assisted_revenue_inclusive,
     sum(recommendation_assisted_revenue_inclusive_) AS recommendation_assisted_revenue_inclusive_minor,
+    toDecimal128(sum(recommendation_assisted_revenue_inclusive_reporting_), 4) / intExp10(exponent) AS recommendation_assisted_revenue_inclusive_reporting,
+    sum(recommendation_assisted_revenue_inclusive_reporting_) AS recommendation_assisted_revenue_inclusive_reporting_minor,
     toDecimal128(sum(exposure_only_revenue_), 4) / intExp10(exponent) AS exposure_only_revenue,
     sum(exposure_only_revenue_) AS exposure_only_revenue_minor,
+    toDecimal128(sum(exposure_only_revenue_reporting_), 4) / intExp10(exponent) AS exposure_only_revenue_reporting,
+    sum(exposure_only_revenue_reporting_) AS exposure_only_revenue_reporting_minor,
     toDecimal128(sum(recommendation_direct_taken_back_), 4) / intExp10(exponent) AS recommendation_direct_taken_back,
     sum(recommendation_direct_taken_back_) AS recommendation_direct_taken_back_minor,
+    toDecimal128(sum(recommendation_direct_taken_back_reporting_), 4) / intExp10(exponent) AS recommendation_direct_taken_back_reporting,
+    sum(recommendation_direct_taken_back_reporting_) AS recommendation_direct_taken_back_reporting_minor,
     toDecimal128(sum(recommendation_assisted_taken_back_), 4) / intExp10(exponent) AS recommendation_assisted_taken_back,
     sum(recommendation_assisted_taken_back_) AS recommendation_assisted_taken_back_minor,
+    toDecimal128(sum(recommendation_assisted_taken_back_reporting_), 4) / intExp10(exponent) AS recommendation_assisted_taken_back_reporting,
+    sum(recommendation_assisted_taken_back_reporting_) AS recommendation_assisted_taken_back_reporting_minor,
     toDecimal128((sum(recommendation_direct_revenue_) - sum(recommendation_direct_taken_back_)), 4) / intExp10(exponent) AS recommendation_direct_revenue_net,
     (sum(recommendation_direct_revenue_) - sum(recommendation_direct_taken_back_)) AS recommendation_direct_revenue_net_minor,
+    toDecimal128((sum(recommendation_direct_revenue_reporting_) - sum(recommendation_direct_taken_back_reporting_)), 4) / intExp10(exponent) AS recommendation_direct_revenue_net_reporting,
+    (sum(recommendation_direct_revenue_reporting_) - sum(recommendation_direct_taken_back_reporting_)) AS recommendation_direct_revenue_net_reporting_minor,
     toDecimal128((sum(recommendation_assisted_revenue_) - sum(recommendation_assisted_taken_back_)), 4) / intExp10(exponent) AS recommendation_assisted_revenue_net,
     (sum(recommendation_assisted_revenue_) - sum(recommendation_assisted_taken_back_)) AS recommendation_assisted_revenue_net_minor,
+    toDecimal128((sum(recommendation_assisted_revenue_reporting_) - sum(recommendation_assisted_taken_back_reporting_)), 4) / intExp10(exponent) AS recommendation_assisted_revenue_net_reporting,
+    (sum(recommendation_assisted_revenue_reporting_) - sum(recommendation_assisted_taken_back_reporting_)) AS recommendation_assisted_revenue_net_reporting_minor,
     sum(recommended_product_purchases_) AS recommended_product_purchases,
-    sum(recommended_units_) AS recommended_units
+    sum(recommended_units_) AS recommended_units,
+    sum(unconverted_orders_) AS unconverted_orders,
+    sum(unconverted_adjustments_) AS unconverted_adjustments
 FROM
 (
-    SELECT store_id, bucket AS store_date, channel, product_id, currency, exponent, recommendation_direct_revenue_, recommendation_assisted_revenue_, unattributed_revenue_, recommendation_assisted_revenue_inclusive_, exposure_only_revenue_, toInt128(0) AS recommendation_direct_taken_back_, toInt128(0) AS recommendation_assisted_taken_back_, recommended_product_purchases_, recommended_units_ FROM (
+    SELECT store_id, bucket AS store_date, channel, product_id, currency, exponent, recommendation_direct_revenue_, toInt128(0) AS recommendation_direct_revenue_reporting_, recommendation_assisted_revenue_, toInt128(0) AS recommendation_assisted_revenue_reporting_, unattributed_revenue_, toInt128(0) AS unattributed_revenue_reporting_, recommendation_assisted_revenue_inclusive_, toInt128(0) AS recommendation_assisted_revenue_inclusive_reporting_, exposure_only_revenue_, toInt128(0) AS exposure_only_revenue_reporting_, toInt128(0) AS recommendation_direct_taken_back_, toInt128(0) AS recommendation_direct_taken_back_reporting_, toInt128(0) AS recommendation_assisted_taken_back_, toInt128(0) AS recommendation_assisted_taken_back_reporting_, recommended_product_purchases_, recommended_units_, 0 AS unconverted_orders_, 0 AS unconverted_adjustments_ FROM (
         SELECT bucket, store_id, channel, product_id, currency, exponent, sumIf(toInt128(line_paid), earned = 'direct') AS recommendation_direct_revenue_, sumIf(toInt128(line_paid), earned = 'assisted') AS recommendation_assisted_revenue_, sumIf(toInt128(line_paid), earned != 'direct' AND earned != 'assisted') AS unattributed_revenue_, sumIf(toInt128(line_paid), has_interaction) AS recommendation_assisted_revenue_inclusive_, sumIf(toInt128(line_paid), line_shown_only) AS exposure_only_revenue_, uniqExactIf(order_id, earned = 'direct') AS recommended_product_purchases_, sumIf(line_units, earned = 'direct') AS recommended_units_
         FROM (
         SELECT store_date AS bucket, store_id, order_id, channel, currency, exponent, bought AS product_id, of_credit AS earned, of_paid AS line_paid, of_quantity AS line_units, of_only AS line_shown_only, has_interaction
@@ -787,21 +1008,54 @@ FROM
         GROUP BY bucket, store_id, channel, product_id, currency, exponent
     )
     UNION ALL
-    SELECT store_id, bucket AS store_date, channel, product_id, currency, exponent, toInt128(0) AS recommendation_direct_revenue_, toInt128(0) AS recommendation_assisted_revenue_, toInt128(0) AS unattributed_revenue_, toInt128(0) AS recommendation_assisted_revenue_inclusive_, toInt128(0) AS exposure_only_revenue_, recommendation_direct_taken_back_, recommendation_assisted_taken_back_, 0 AS recommended_product_purchases_, 0 AS recommended_units_ FROM (
+    SELECT store_id, bucket AS store_date, channel, product_id, currency, exponent, toInt128(0) AS recommendation_direct_revenue_, recommendation_direct_revenue_reporting_, toInt128(0) AS recommendation_assisted_revenue_, recommendation_assisted_revenue_reporting_, toInt128(0) AS unattributed_revenue_, unattributed_revenue_reporting_, toInt128(0) AS recommendation_assisted_revenue_inclusive_, recommendation_assisted_revenue_inclusive_reporting_, toInt128(0) AS exposure_only_revenue_, exposure_only_revenue_reporting_, toInt128(0) AS recommendation_direct_taken_back_, toInt128(0) AS recommendation_direct_taken_back_reporting_, toInt128(0) AS recommendation_assisted_taken_back_, toInt128(0) AS recommendation_assisted_taken_back_reporting_, 0 AS recommended_product_purchases_, 0 AS recommended_units_, unconverted_orders_, 0 AS unconverted_adjustments_ FROM (
+        SELECT bucket, store_id, channel, product_id, currency, exponent, sumIf(toInt128(line_paid), earned = 'direct') AS recommendation_direct_revenue_reporting_, sumIf(toInt128(line_paid), earned = 'assisted') AS recommendation_assisted_revenue_reporting_, sumIf(toInt128(line_paid), earned != 'direct' AND earned != 'assisted') AS unattributed_revenue_reporting_, sumIf(toInt128(line_paid), has_interaction) AS recommendation_assisted_revenue_inclusive_reporting_, sumIf(toInt128(line_paid), line_shown_only) AS exposure_only_revenue_reporting_, uniqExactIf(order_id, NOT has_rate) AS unconverted_orders_
+        FROM (
+        SELECT store_date AS bucket, store_id, order_id, channel, reporting_currency AS currency, reporting_exponent AS exponent, bought AS product_id, of_credit AS earned, of_paid AS line_paid, of_only AS line_shown_only, has_interaction, reported AS has_rate
+        FROM orders FINAL ARRAY JOIN credit AS of_credit, product_id AS bought, widget_id AS of_widget, placement AS of_placement, strategy AS of_strategy, reporting_paid AS of_paid, quantity AS of_quantity, exposure_only AS of_only
+        WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND reporting_currency != '' AND 1
+        )
+        GROUP BY bucket, store_id, channel, product_id, currency, exponent
+    )
+    UNION ALL
+    SELECT store_id, bucket AS store_date, channel, product_id, currency, exponent, toInt128(0) AS recommendation_direct_revenue_, toInt128(0) AS recommendation_direct_revenue_reporting_, toInt128(0) AS recommendation_assisted_revenue_, toInt128(0) AS recommendation_assisted_revenue_reporting_, toInt128(0) AS unattributed_revenue_, toInt128(0) AS unattributed_revenue_reporting_, toInt128(0) AS recommendation_assisted_revenue_inclusive_, toInt128(0) AS recommendation_assisted_revenue_inclusive_reporting_, toInt128(0) AS exposure_only_revenue_, toInt128(0) AS exposure_only_revenue_reporting_, recommendation_direct_taken_back_, toInt128(0) AS recommendation_direct_taken_back_reporting_, recommendation_assisted_taken_back_, toInt128(0) AS recommendation_assisted_taken_back_reporting_, 0 AS recommended_product_purchases_, 0 AS recommended_units_, 0 AS unconverted_orders_, 0 AS unconverted_adjustments_ FROM (
         SELECT bucket, store_id, channel, product_id, currency, exponent, sumIf(toInt128(line_taken), earned = 'direct') AS recommendation_direct_taken_back_, sumIf(toInt128(line_taken), earned = 'assisted') AS recommendation_assisted_taken_back_
         FROM (
         SELECT back_date AS bucket, store_id, channel, currency, exponent, bought AS product_id, of_credit AS earned, of_taken AS line_taken
         FROM (
-            SELECT store_id, order_id, channel, currency, exponent, back_at, back_date, of_credit, bought, of_widget, of_placement, of_strategy, of_taken
+            SELECT
+                store_id, order_id, channel, currency, exponent, reported, back_at, back_date, back_step,
+                of_credit, bought, of_widget, of_placement, of_strategy, of_taken
             FROM
             (
-                SELECT *, back_at, back_date, back_lines
+                SELECT *, back_at, back_date, back_lines, back_step
                 FROM (SELECT * FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment))
-                ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount, adjustment_lines AS back_lines
+                ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount, adjustment_lines AS back_lines, arrayEnumerate(adjustment) AS back_step
             )
             ARRAY JOIN credit AS of_credit, product_id AS bought, widget_id AS of_widget, placement AS of_placement, strategy AS of_strategy, back_lines AS of_taken
         )
         WHERE 1 AND 1
+        )
+        GROUP BY bucket, store_id, channel, product_id, currency, exponent
+    )
+    UNION ALL
+    SELECT store_id, bucket AS store_date, channel, product_id, currency, exponent, toInt128(0) AS recommendation_direct_revenue_, toInt128(0) AS recommendation_direct_revenue_reporting_, toInt128(0) AS recommendation_assisted_revenue_, toInt128(0) AS recommendation_assisted_revenue_reporting_, toInt128(0) AS unattributed_revenue_, toInt128(0) AS unattributed_revenue_reporting_, toInt128(0) AS recommendation_assisted_revenue_inclusive_, toInt128(0) AS recommendation_assisted_revenue_inclusive_reporting_, toInt128(0) AS exposure_only_revenue_, toInt128(0) AS exposure_only_revenue_reporting_, toInt128(0) AS recommendation_direct_taken_back_, recommendation_direct_taken_back_reporting_, toInt128(0) AS recommendation_assisted_taken_back_, recommendation_assisted_taken_back_reporting_, 0 AS recommended_product_purchases_, 0 AS recommended_units_, 0 AS unconverted_orders_, unconverted_adjustments_ FROM (
+        SELECT bucket, store_id, channel, product_id, currency, exponent, sumIf(toInt128(line_taken), earned = 'direct') AS recommendation_direct_taken_back_reporting_, sumIf(toInt128(line_taken), earned = 'assisted') AS recommendation_assisted_taken_back_reporting_, uniqExactIf((order_id, step), NOT has_rate) AS unconverted_adjustments_
+        FROM (
+        SELECT back_date AS bucket, store_id, order_id, channel, reporting_currency AS currency, reporting_exponent AS exponent, bought AS product_id, of_credit AS earned, of_taken AS line_taken, reported AS has_rate, back_step AS step
+        FROM (
+            SELECT
+                store_id, order_id, channel, reporting_currency, reporting_exponent, reported, back_at, back_date, back_step,
+                of_credit, bought, of_widget, of_placement, of_strategy, of_taken
+            FROM
+            (
+                SELECT *, back_at, back_date, back_lines, back_step
+                FROM (SELECT * FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment))
+                ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, reporting_adjustment_amount AS back_amount, reporting_adjustment_lines AS back_lines, arrayEnumerate(adjustment) AS back_step
+            )
+            ARRAY JOIN credit AS of_credit, product_id AS bought, widget_id AS of_widget, placement AS of_placement, strategy AS of_strategy, back_lines AS of_taken
+        )
+        WHERE 1 AND reporting_currency != '' AND 1
         )
         GROUP BY bucket, store_id, channel, product_id, currency, exponent
     )
@@ -1107,7 +1361,7 @@ FROM
         SELECT bucket, store_id, channel, countIf(is_cancel) AS canceled_orders_
         FROM (
         SELECT back_date AS bucket, store_id, channel, kind = 'cancel' AS is_cancel
-        FROM (SELECT * FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment)) ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount, adjustment_lines AS back_lines
+        FROM (SELECT * FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment)) ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount, adjustment_lines AS back_lines, arrayEnumerate(adjustment) AS back_step
         WHERE 1 AND 1
         )
         GROUP BY bucket, store_id, channel
@@ -1125,42 +1379,66 @@ CREATE OR REPLACE VIEW revenue_daily (
     `exponent` UInt8 COMMENT 'digits of the currency\'s minor unit',
     `total_revenue` Decimal(38, 4) COMMENT 'M27: Totals of captured orders, after discounts, with shipping and tax; never shrinks.',
     `total_revenue_minor` Int128 COMMENT 'total_revenue in minor units.',
+    `total_revenue_reporting` Decimal(38, 4) COMMENT 'M27: total_revenue in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `total_revenue_reporting_minor` Int128 COMMENT 'total_revenue_reporting in minor units.',
     `total_orders` UInt64 COMMENT 'M28: Captured orders, all currencies together.',
     `items` UInt64 COMMENT 'M30: Units of captured orders.',
     `line_revenue` Decimal(38, 4) COMMENT 'M31: Paid for the lines of captured orders: totals without shipping and tax.',
     `line_revenue_minor` Int128 COMMENT 'line_revenue in minor units.',
+    `line_revenue_reporting` Decimal(38, 4) COMMENT 'M31: line_revenue in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `line_revenue_reporting_minor` Int128 COMMENT 'line_revenue_reporting in minor units.',
     `average_ticket` Nullable(Decimal(38, 6)) COMMENT 'M29: Average total of captured orders, per currency. Cut after six digits.',
     `items_per_order` Nullable(Float64) COMMENT 'M30: Average units of captured orders, all currencies together.',
     `average_price_per_item` Nullable(Decimal(38, 6)) COMMENT 'M31: Average paid for a unit, without shipping and tax, per currency. Cut after six digits.',
     `canceled_orders` UInt64 COMMENT 'M28: First cancels of known orders.',
     `canceled_revenue` Decimal(38, 4) COMMENT 'M27: What cancels took of order totals.',
     `canceled_revenue_minor` Int128 COMMENT 'canceled_revenue in minor units.',
+    `canceled_revenue_reporting` Decimal(38, 4) COMMENT 'M27: canceled_revenue in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `canceled_revenue_reporting_minor` Int128 COMMENT 'canceled_revenue_reporting in minor units.',
     `refunded_revenue` Decimal(38, 4) COMMENT 'M27: What refunds took of order totals.',
     `refunded_revenue_minor` Int128 COMMENT 'refunded_revenue in minor units.',
+    `refunded_revenue_reporting` Decimal(38, 4) COMMENT 'M27: refunded_revenue in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `refunded_revenue_reporting_minor` Int128 COMMENT 'refunded_revenue_reporting in minor units.',
     `net_revenue` Decimal(38, 4) COMMENT 'M27: total_revenue less canceled_revenue and refunded_revenue, each on its own day; may be negative.',
-    `net_revenue_minor` Int128 COMMENT 'net_revenue in minor units.'
+    `net_revenue_minor` Int128 COMMENT 'net_revenue in minor units.',
+    `net_revenue_reporting` Decimal(38, 4) COMMENT 'M27: net_revenue in the currency that the store reports in, at the rate of each order\'s day; orders without a rate are left out, and counted.',
+    `net_revenue_reporting_minor` Int128 COMMENT 'net_revenue_reporting in minor units.',
+    `unconverted_orders` UInt64 COMMENT 'M27: Captured orders that are left out of the sums in the reporting currency: their day has no rate yet.',
+    `unconverted_adjustments` UInt64 COMMENT 'M27: Cancels and refunds that are left out of the sums in the reporting currency, with their orders.'
 ) AS
 SELECT
     store_id, store_date, channel, currency, exponent,
     toDecimal128(sum(total_revenue_), 4) / intExp10(exponent) AS total_revenue,
     sum(total_revenue_) AS total_revenue_minor,
+    toDecimal128(sum(total_revenue_reporting_), 4) / intExp10(exponent) AS total_revenue_reporting,
+    sum(total_revenue_reporting_) AS total_revenue_reporting_minor,
     sum(total_orders_) AS total_orders,
     sum(items_) AS items,
     toDecimal128(sum(line_revenue_), 4) / intExp10(exponent) AS line_revenue,
     sum(line_revenue_) AS line_revenue_minor,
+    toDecimal128(sum(line_revenue_reporting_), 4) / intExp10(exponent) AS line_revenue_reporting,
+    sum(line_revenue_reporting_) AS line_revenue_reporting_minor,
     if(sum(total_orders_) = 0, NULL, toDecimal128(sum(total_revenue_), 6) / intExp10(exponent) / greatest(sum(total_orders_), 1)) AS average_ticket,
     if(sum(total_orders_) = 0, NULL, sum(items_) / sum(total_orders_)) AS items_per_order,
     if(sum(items_) = 0, NULL, toDecimal128(sum(line_revenue_), 6) / intExp10(exponent) / greatest(sum(items_), 1)) AS average_price_per_item,
     sum(canceled_orders_) AS canceled_orders,
     toDecimal128(sum(canceled_revenue_), 4) / intExp10(exponent) AS canceled_revenue,
     sum(canceled_revenue_) AS canceled_revenue_minor,
+    toDecimal128(sum(canceled_revenue_reporting_), 4) / intExp10(exponent) AS canceled_revenue_reporting,
+    sum(canceled_revenue_reporting_) AS canceled_revenue_reporting_minor,
     toDecimal128(sum(refunded_revenue_), 4) / intExp10(exponent) AS refunded_revenue,
     sum(refunded_revenue_) AS refunded_revenue_minor,
+    toDecimal128(sum(refunded_revenue_reporting_), 4) / intExp10(exponent) AS refunded_revenue_reporting,
+    sum(refunded_revenue_reporting_) AS refunded_revenue_reporting_minor,
     toDecimal128((sum(total_revenue_) - sum(canceled_revenue_) - sum(refunded_revenue_)), 4) / intExp10(exponent) AS net_revenue,
-    (sum(total_revenue_) - sum(canceled_revenue_) - sum(refunded_revenue_)) AS net_revenue_minor
+    (sum(total_revenue_) - sum(canceled_revenue_) - sum(refunded_revenue_)) AS net_revenue_minor,
+    toDecimal128((sum(total_revenue_reporting_) - sum(canceled_revenue_reporting_) - sum(refunded_revenue_reporting_)), 4) / intExp10(exponent) AS net_revenue_reporting,
+    (sum(total_revenue_reporting_) - sum(canceled_revenue_reporting_) - sum(refunded_revenue_reporting_)) AS net_revenue_reporting_minor,
+    sum(unconverted_orders_) AS unconverted_orders,
+    sum(unconverted_adjustments_) AS unconverted_adjustments
 FROM
 (
-    SELECT store_id, bucket AS store_date, channel, currency, exponent, total_revenue_, total_orders_, items_, line_revenue_, 0 AS canceled_orders_, toInt128(0) AS canceled_revenue_, toInt128(0) AS refunded_revenue_ FROM (
+    SELECT store_id, bucket AS store_date, channel, currency, exponent, total_revenue_, toInt128(0) AS total_revenue_reporting_, total_orders_, items_, line_revenue_, toInt128(0) AS line_revenue_reporting_, 0 AS canceled_orders_, toInt128(0) AS canceled_revenue_, toInt128(0) AS canceled_revenue_reporting_, toInt128(0) AS refunded_revenue_, toInt128(0) AS refunded_revenue_reporting_, 0 AS unconverted_orders_, 0 AS unconverted_adjustments_ FROM (
         SELECT bucket, store_id, channel, currency, exponent, sum(toInt128(paid_total)) AS total_revenue_, count() AS total_orders_, sum(units) AS items_, sum(toInt128(lines_paid)) AS line_revenue_
         FROM (
         SELECT store_date AS bucket, store_id, channel, currency, exponent, total AS paid_total, arraySum(quantity) AS units, arraySum(paid) AS lines_paid
@@ -1170,12 +1448,32 @@ FROM
         GROUP BY bucket, store_id, channel, currency, exponent
     )
     UNION ALL
-    SELECT store_id, bucket AS store_date, channel, currency, exponent, toInt128(0) AS total_revenue_, 0 AS total_orders_, 0 AS items_, toInt128(0) AS line_revenue_, canceled_orders_, canceled_revenue_, refunded_revenue_ FROM (
+    SELECT store_id, bucket AS store_date, channel, currency, exponent, toInt128(0) AS total_revenue_, total_revenue_reporting_, 0 AS total_orders_, 0 AS items_, toInt128(0) AS line_revenue_, line_revenue_reporting_, 0 AS canceled_orders_, toInt128(0) AS canceled_revenue_, toInt128(0) AS canceled_revenue_reporting_, toInt128(0) AS refunded_revenue_, toInt128(0) AS refunded_revenue_reporting_, unconverted_orders_, 0 AS unconverted_adjustments_ FROM (
+        SELECT bucket, store_id, channel, currency, exponent, sum(toInt128(paid_total)) AS total_revenue_reporting_, sum(toInt128(lines_paid)) AS line_revenue_reporting_, countIf(NOT has_rate) AS unconverted_orders_
+        FROM (
+        SELECT store_date AS bucket, store_id, channel, reporting_currency AS currency, reporting_exponent AS exponent, reporting_total AS paid_total, arraySum(reporting_paid) AS lines_paid, reported AS has_rate
+        FROM orders FINAL
+        WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND reporting_currency != '' AND 1
+        )
+        GROUP BY bucket, store_id, channel, currency, exponent
+    )
+    UNION ALL
+    SELECT store_id, bucket AS store_date, channel, currency, exponent, toInt128(0) AS total_revenue_, toInt128(0) AS total_revenue_reporting_, 0 AS total_orders_, 0 AS items_, toInt128(0) AS line_revenue_, toInt128(0) AS line_revenue_reporting_, canceled_orders_, canceled_revenue_, toInt128(0) AS canceled_revenue_reporting_, refunded_revenue_, toInt128(0) AS refunded_revenue_reporting_, 0 AS unconverted_orders_, 0 AS unconverted_adjustments_ FROM (
         SELECT bucket, store_id, channel, currency, exponent, countIf(is_cancel) AS canceled_orders_, sumIf(toInt128(taken), is_cancel) AS canceled_revenue_, sumIf(toInt128(taken), NOT is_cancel) AS refunded_revenue_
         FROM (
         SELECT back_date AS bucket, store_id, channel, currency, exponent, back_amount AS taken, kind = 'cancel' AS is_cancel
-        FROM (SELECT * FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment)) ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount, adjustment_lines AS back_lines
+        FROM (SELECT * FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment)) ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount, adjustment_lines AS back_lines, arrayEnumerate(adjustment) AS back_step
         WHERE 1 AND 1
+        )
+        GROUP BY bucket, store_id, channel, currency, exponent
+    )
+    UNION ALL
+    SELECT store_id, bucket AS store_date, channel, currency, exponent, toInt128(0) AS total_revenue_, toInt128(0) AS total_revenue_reporting_, 0 AS total_orders_, 0 AS items_, toInt128(0) AS line_revenue_, toInt128(0) AS line_revenue_reporting_, 0 AS canceled_orders_, toInt128(0) AS canceled_revenue_, canceled_revenue_reporting_, toInt128(0) AS refunded_revenue_, refunded_revenue_reporting_, 0 AS unconverted_orders_, unconverted_adjustments_ FROM (
+        SELECT bucket, store_id, channel, currency, exponent, sumIf(toInt128(taken), is_cancel) AS canceled_revenue_reporting_, sumIf(toInt128(taken), NOT is_cancel) AS refunded_revenue_reporting_, countIf(NOT has_rate) AS unconverted_adjustments_
+        FROM (
+        SELECT back_date AS bucket, store_id, channel, reporting_currency AS currency, reporting_exponent AS exponent, back_amount AS taken, kind = 'cancel' AS is_cancel, reported AS has_rate
+        FROM (SELECT * FROM orders FINAL WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND notEmpty(adjustment)) ARRAY JOIN adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, reporting_adjustment_amount AS back_amount, reporting_adjustment_lines AS back_lines, arrayEnumerate(adjustment) AS back_step
+        WHERE 1 AND reporting_currency != '' AND 1
         )
         GROUP BY bucket, store_id, channel, currency, exponent
     )

@@ -12,27 +12,31 @@ from schemas.metrics import (
     orders,
     personalization,
     recommendations,
+    reporting,
     sessions,
 )
 from schemas.metrics.checks import checked_facts, checked_metrics
 from schemas.metrics.model import Reading
 
-FACTS: Final = checked_facts((*browsing_facts.FACTS, *order_facts.FACTS))
+FACTS: Final = checked_facts((*browsing_facts.FACTS, *order_facts.FACTS, *reporting.FACTS))
 """Name -> fact."""
 
 QUERIES: Final = {query.name: query for query in (gauges.GAUGES, *customers.QUERIES)}
 """Name -> whole query."""
 
 METRICS: Final = checked_metrics(
-    (
-        *sessions.METRICS,
-        *personalization.METRICS,
-        *recommendations.METRICS,
-        *journeys.METRICS,
-        *conversations.METRICS,
-        *orders.METRICS,
-        *gauges.METRICS,
-        *customers.METRICS,
+    reporting.with_twins(
+        (
+            *sessions.METRICS,
+            *personalization.METRICS,
+            *recommendations.METRICS,
+            *journeys.METRICS,
+            *conversations.METRICS,
+            *orders.METRICS,
+            *reporting.LEFT_OUT,
+            *gauges.METRICS,
+            *customers.METRICS,
+        )
     ),
     FACTS,
     QUERIES,

@@ -163,6 +163,10 @@ class Metric:
     part: bool = False
     day: str = ""
     """Which day it counts on."""
+    reporting: bool = False
+    """Of a store's reporting currency: there are values only if the store has one (see `reporting`)."""
+    left_out: tuple[str, ...] = ()
+    """Counts over the same rows of what its values lack: while there is any they still grow, and say so."""
 
     @property
     def is_money(self) -> bool:
@@ -181,7 +185,7 @@ class Metric:
         if self.maturity is not None:
             late = self.maturity
             sides += tuple(filter(None, (late.pending, late.matures_at, late.numerator, late.denominator)))
-        return (*self.plus, *self.minus, *sides)
+        return (*self.plus, *self.minus, *sides, *self.left_out)
 
 
 @dataclass(frozen=True, slots=True)

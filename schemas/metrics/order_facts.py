@@ -59,7 +59,9 @@ ORDER_EXPERIENCE: Final = Fact(
     says="a captured order, once for each experience served in its session (H85)",
     rows="""\
 (
-    SELECT store_id, order_id, channel, currency, exponent, total, captured_at, store_date, experience, variant, test
+    SELECT
+        store_id, order_id, channel, currency, exponent, reported, total, captured_at, store_date,
+        experience, variant, test
     FROM (SELECT *, session_hash FROM orders FINAL WHERE $scope AND captured_at < $cut) AS bought
     INNER JOIN
     (
@@ -115,7 +117,7 @@ LINE: Final = Fact(
 
 _TAKEN_BACK: Final = (
     "adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount,"
-    " adjustment_lines AS back_lines"
+    " adjustment_lines AS back_lines, arrayEnumerate(adjustment) AS back_step"
 )
 # A refund comes at any age of its order, so all orders up to the period's end are read.
 _BACK_SCOPE: Final = "$whole AND captured_at < $cut AND notEmpty(adjustment)"
@@ -146,10 +148,12 @@ ADJUSTED_LINE: Final = Fact(
     says="what a cancel or a refund took of one line, by its own day",
     rows=f"""\
 (
-    SELECT store_id, order_id, channel, currency, exponent, back_at, back_date, {_NAMES}, of_taken
+    SELECT
+        store_id, order_id, channel, currency, exponent, reported, back_at, back_date, back_step,
+        {_NAMES}, of_taken
     FROM
     (
-        SELECT *, back_at, back_date, back_lines
+        SELECT *, back_at, back_date, back_lines, back_step
         FROM (SELECT * FROM orders FINAL WHERE {_BACK_SCOPE})
         ARRAY JOIN {_TAKEN_BACK}
     )

@@ -129,10 +129,12 @@ def rendered_views(metrics: Mapping[str, Metric] = METRICS) -> str:
 def metrics_of(view: View, metrics: Mapping[str, Metric] = METRICS) -> dict[str, Metric]:
     """Name -> metric, of what the view shows, parts too; what only helps to compare periods is left out."""
     found = {}
+    mine = [metric for metric in metrics.values() if metric.section in view.sections]
+    left_out = {name for metric in mine for name in metric.left_out}
     for name, metric in metrics.items():
-        if metric.query or metric.is_money > view.currency:
+        if metric.query or (metric.is_money or metric.reporting) > view.currency:
             continue
-        own = metric.section in view.sections and (
+        own = (metric in mine or name in left_out) and (
             not view.currency or metric.is_money or _has_currency(name, metrics)
         )
         if own and _reads(metric, view, metrics):

@@ -66,7 +66,7 @@ def world_of(seed: int, options: Options) -> World:
 def facts_in(world: World) -> dict[str, StoreFacts]:
     """Store -> its facts by the oracle."""
     _, events = judge(world.records, world.stores)
-    return facts_of(events, world.stores, definitions_of(world.records, world.stores))
+    return facts_of(events, world.stores, definitions_of(world.records, world.stores), world.oracle_rates)
 
 
 async def compare_worlds(

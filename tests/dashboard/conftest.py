@@ -15,6 +15,7 @@ from tests.sinks.reading import Warehouse
 
 STORES = {
     "acme": Store(name="Acme"),
+    "geneva": Store(currency="CHF", reporting_currency="EUR"),
     "madrid": Store(zone="Europe/Madrid"),
     "tokio": Store(
         zone="Asia/Tokyo",

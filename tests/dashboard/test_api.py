@@ -63,10 +63,30 @@ async def test_a_report_answers_every_metric_as_described(api: Api) -> None:
     status, headers, answer = await api.get("/api/v1/report", params=RANGE)
     assert (status, headers["Content-Type"]) == (200, "application/json")
     validated("Report", answer)
-    assert list(dict.fromkeys(value["metric"] for value in answer["values"])) == list(SHOWN)
+    assert list(dict.fromkeys(value["metric"] for value in answer["values"])) == [
+        name for name in SHOWN if not METRICS[name].reporting
+    ]
     numbers = {(v["metric"], v["currency"]): v["current"] for v in answer["values"] if not v["by"]}
     assert numbers["total_revenue", "EUR"] == Decimal("1000.50")
     assert numbers["average_price_per_item", "JPY"] == Decimal("66.666666666667")
+
+
+async def test_a_store_with_a_reporting_currency_has_more_metrics_and_says_what_they_lack(
+    api: Api, desk: Desk
+) -> None:
+    waiting: dict[str, Any] = {"reporting_currency": "EUR", "reporting_exponent": 2}
+    await desk.fill(order("o1", ("p1", 1, 5, "none", ""), store_id="geneva", currency="USD", **waiting))
+    asked = {**RANGE, "store": "geneva"}
+    _, _, answer = await api.get("/api/v1/report", params=asked)
+    validated("Report", answer)
+    assert answer["store"]["reporting_currency"] == "EUR"
+    assert list(dict.fromkeys(value["metric"] for value in answer["values"])) == list(SHOWN)
+    (value,) = [value for value in answer["values"] if value["metric"] == "total_revenue_reporting"]
+    assert (value["current"], value["left_out"], value["previous_left_out"]) == (0, 1, 0)
+    _, _, answer = await api.get("/api/v1/series", params=asked)
+    validated("Series", answer)
+    (line,) = [line for line in answer["lines"] if line["metric"] == "total_revenue_reporting"]
+    assert [point["left_out"] for point in line["points"]] == [1, 0, 0]
 
 
 async def test_a_report_by_a_dimension_of_chosen_metrics(api: Api) -> None:
@@ -116,7 +136,7 @@ async def test_the_files_tell_the_numbers_of_the_series(api: Api) -> None:
 async def test_all_series_and_the_catalogue_are_as_described(api: Api) -> None:
     _, _, answer = await api.get("/api/v1/series", params=RANGE)
     validated("Series", answer)
-    with_days = {name for name in SHOWN if not METRICS[name].query}
+    with_days = {name for name in SHOWN if not METRICS[name].query and not METRICS[name].reporting}
     assert {each["metric"] for each in answer["lines"]} == with_days
     status, headers, answer = await api.get("/api/v1/metrics")
     validated("Metrics", answer)

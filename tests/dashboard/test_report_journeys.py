@@ -121,7 +121,7 @@ async def test_data_as_of_is_the_slowest_busy_partition_or_past_the_last_event(d
 
 
 async def test_what_can_not_be_asked_is_refused_with_what_can(desk: Desk) -> None:
-    with pytest.raises(AskError, match="configured: acme, madrid, tokio"):
+    with pytest.raises(AskError, match="configured: acme, geneva, madrid, tokio"):
         await desk.ask("total_sessions", store="nobody")
     with pytest.raises(AskError, match="metric revenue is not known"):
         await desk.ask("revenue")

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
 
+from schemas.rates import HEADER
 from schemas.stores import Store
 from tests.golden.case import Case
 from tests.oracle.metrics.cells import Cell, Value
@@ -55,6 +56,8 @@ class MetricCase:
     events: Sequence[Sent]
     asks: Sequence[Ask]
     store: Store = field(default_factory=Store)
+    rates_csv: str = HEADER + "\n"
+    """What currencies are worth (E4), as the operator's file says it."""
 
     @property
     def stores(self) -> dict[str, Store]:

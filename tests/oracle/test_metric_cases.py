@@ -8,6 +8,7 @@ from tests.oracle.definitions import definitions_of
 from tests.oracle.metrics.facts import facts_of
 from tests.oracle.metrics.report import report, value_of
 from tests.oracle.periods import resolve_period
+from tests.oracle.reporting import read_rates
 from tests.oracle.verdicts import judge
 
 
@@ -15,7 +16,8 @@ from tests.oracle.verdicts import judge
 def test_the_oracle_answers_as_worked_out_by_hand(case: MetricCase) -> None:
     verdicts, events = judge(case.records, case.stores)
     assert {verdict.bucket for verdict in verdicts.values()} == {"accepted"}
-    facts = facts_of(events, case.stores, definitions_of(case.records, case.stores))["acme"]
+    definitions = definitions_of(case.records, case.stores)
+    facts = facts_of(events, case.stores, definitions, read_rates(case.rates_csv))["acme"]
     for ask in case.asks:
         period = resolve_period(
             ask.period,

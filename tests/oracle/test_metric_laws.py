@@ -26,7 +26,7 @@ def metric_world(seed: int) -> World:
 def facts_in(world: World) -> dict[str, StoreFacts]:
     """The facts of its stores."""
     _, events = judge(world.records, world.stores)
-    return facts_of(events, world.stores, definitions_of(world.records, world.stores))
+    return facts_of(events, world.stores, definitions_of(world.records, world.stores), world.oracle_rates)
 
 
 def whole_span(facts: StoreFacts) -> tuple[Span, int]:

@@ -23,7 +23,7 @@ async def test_the_report_answers_as_worked_out_by_hand(house: House) -> None:
     settled = []
     for number, case in enumerate(METRIC_CASES):
         arrivals = tuple(Arrival(sent, sent.timestamp_ms, 0, 0) for sent in case.events)
-        settled.append(Settled(number, World(arrivals, case.stores)))
+        settled.append(Settled(number, World(arrivals, case.stores, rates_csv=case.rates_csv)))
     open_house(house.warehouse.address, settled)
     await fill(house.warehouse, settled, partitions=(1,))
     wrong = []

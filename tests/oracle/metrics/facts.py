@@ -9,6 +9,7 @@ from tests.oracle.definitions import Definition
 from tests.oracle.identity import resolve
 from tests.oracle.model import Event, Line
 from tests.oracle.orders import Adjustment, Order, lines_paid, orders_of, settle
+from tests.oracle.reporting import NO_RATES, Rates, Reported, reported
 from tests.oracle.sessions import Session, sessions_of
 
 
@@ -31,6 +32,7 @@ class Purchase:
     lines: tuple[PaidLine, ...]
     has_interaction: bool
     adjustments: tuple[Adjustment, ...]
+    reported: Reported
 
     @property
     def order_id(self) -> str:
@@ -128,7 +130,10 @@ class StoreFacts:
 
 
 def facts_of(
-    events: Sequence[Event], stores: Mapping[str, Store], definitions: Iterable[Definition] = ()
+    events: Sequence[Event],
+    stores: Mapping[str, Store],
+    definitions: Iterable[Definition] = (),
+    rates: Rates = NO_RATES,
 ) -> dict[str, StoreFacts]:
     """Store id -> its facts. `events`: all that were accepted, as they were read; identity is found here."""
     resolved = resolve(events, stores)
@@ -137,7 +142,7 @@ def facts_of(
         ours = [event for event in resolved if event.store_id == store_id]
         orders = orders_of(ours)
         found.sessions = sessions_of(ours, orders, stores)
-        found.purchases = _purchases(ours, orders, found.sessions, found.store)
+        found.purchases = _purchases(ours, orders, found.sessions, found.store, rates)
         found.goals = _goals(found.sessions, found.purchases)
         found.executions = _executions(ours)
         found.sends = [event for event in ours if event.type == "notification_sent"]
@@ -148,7 +153,11 @@ def facts_of(
 
 
 def _purchases(
-    events: Sequence[Event], orders: Sequence[Order], sessions: Sequence[Session], store: Store
+    events: Sequence[Event],
+    orders: Sequence[Order],
+    sessions: Sequence[Session],
+    store: Store,
+    rates: Rates,
 ) -> list[Purchase]:
     by_person: dict[str, list[Event]] = {}
     for event in events:
@@ -168,7 +177,8 @@ def _purchases(
             for index, line in enumerate(order.capture.lines)
         )
         session = session_of.get(order.first.order_id)
-        purchases.append(Purchase(order, session, lines, credit.has_interaction, adjustments))
+        told = reported(order, paid, adjustments, store, rates)
+        purchases.append(Purchase(order, session, lines, credit.has_interaction, adjustments, told))
     return purchases
 
 

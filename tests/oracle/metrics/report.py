@@ -12,11 +12,14 @@ from tests.oracle.metrics.facts import StoreFacts
 from tests.oracle.metrics.journeys import gauges, journeys
 from tests.oracle.metrics.personalization import personalization
 from tests.oracle.metrics.recommendations import recommendations
+from tests.oracle.metrics.reporting import reporting
 from tests.oracle.metrics.sales import sales
 from tests.oracle.metrics.visits import visits
 from tests.oracle.periods import Period, Span
 
-PERIODIC: tuple[Callable[[Scope], Cells], ...] = (visits, sales, personalization, recommendations, journeys)
+PERIODIC: tuple[Callable[[Scope], Cells], ...] = (
+    *(visits, sales, personalization, recommendations, reporting, journeys),
+)
 STANDING: tuple[Callable[[Scope], Cells], ...] = (gauges, customer_base)
 PERCENT_MARKS = ("_pct", "_rate", "_ctr", "_share", "_share_of_base")
 RATIOS = (
@@ -138,7 +141,8 @@ def change_of(cell: Cell, current: Mapping[Cell, Value], previous: Mapping[Cell,
     if cell.metric == "recommendation_conversion_rate":
         matured = replace_metric(cell, f"{cell.metric}:matured")
         one, other = (value_of(matured, cells) for cells in (current, previous))
-    if one is None or other is None:
+    left_out = replace_metric(cell, f"{cell.metric}:left_out")
+    if one is None or other is None or value_of(left_out, current) or value_of(left_out, previous):
         return Change(value, before, None, None, None)
     pct = Fraction(100 * (one - other)) / abs(Fraction(other)) if other else None
     pp = one - other if cell.metric.endswith(PERCENT_MARKS) else None
