@@ -16,6 +16,7 @@ NAMES = (
     "together",
     "latency",
     "recovery",
+    "poison",
     "person",
     "report",
 )
@@ -40,6 +41,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     crowd_people: int = 200_000
     crowd_traffic_rate: float = 2_000
     crowd_traffic_s: float = 20
+    poison_events: int = 100_000
+    poison_turns: int = 5
     person_large: int = 10_000
     person_repetitions: int = 8
     report_events: int = 10_000_000
@@ -56,7 +59,8 @@ def quick(plan: Plan) -> Plan:
     return msgspec.structs.replace(
         plan,
         events=40_000, people=2_000, repeat=1, faust_events=10_000, latency_s=8, latency_warm_up_s=4,
-        latency_rate=1_000, crowd_people=5_000, crowd_traffic_s=5, person_large=1_000, person_repetitions=2,
+        latency_rate=1_000, crowd_people=5_000, crowd_traffic_s=5, poison_events=20_000,
+        poison_turns=1, person_large=1_000, person_repetitions=2,
         report_events=1_000_000, report_runs=10,
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.groups import watching
 from bench.history import the_history
-from bench.measures import delivery, latency, person, recovery, reporting, throughput
+from bench.measures import delivery, latency, person, poison, recovery, reporting, throughput
 from bench.plan import PREFIX, Outcome, Plan
 from bench.stack import Say, Stack, running
 from bench.tasks import LoadTask
@@ -55,6 +55,10 @@ async def _measure(stack: Stack, plan: Plan, data: Path, outcome: Outcome) -> No
         stack.say("recovery")
         async with watching(stack) as groups:
             await recovery.recovery(stack, groups, plan, outcome)
+    if "poison" in plan.only:
+        stack.say("a hundredth of poison")
+        async with watching(stack) as groups:
+            await poison.poison(stack, groups, plan, outcome, data)
     if "person" in plan.only:
         stack.say("a person with a long history")
         await person.person(stack, plan, outcome)

@@ -24,12 +24,13 @@ class Task(Struct, frozen=True, kw_only=True):
 
 
 class LoadTask(Task, frozen=True, kw_only=True):
-    """Write the history into the source topics."""
+    """Write the history into the source topics. `poison`: see `the_history`."""
 
     events: int
     people: int
     days: float
     cache: str
+    poison: float | None = None
 
 
 class CrowdTask(Task, frozen=True, kw_only=True):

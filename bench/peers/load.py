@@ -11,7 +11,7 @@ from deploy.simulator import load_history
 async def run(task: LoadTask) -> PeerResult:
     """Load everything; the detail says what must come out, from the simulator's own account."""
     watch = Stopwatch()
-    scenario = the_history(task.events, task.people, task.days)
+    scenario = the_history(task.events, task.people, task.days, poison=task.poison)
     truth = await load_history(scenario, task.bootstrap, task.topics, cache=Path(task.cache))
     (Path(task.cache) / "stores.toml").write_text(scenario.stores_toml())
     days = truth.order_days()

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import aiohttp
 import pytest
@@ -17,12 +16,12 @@ from aiokafka import AIOKafkaProducer
 
 from deploy.dead_letters import Letter, Wanted, find
 from deploy.query import server_of
-from schemas.epoch import Headers
 from schemas.partitioning import partition_of
 from schemas.stores import Store
 from streams.health import read_endpoint
 from tests.corpus.all_kinds import KINDS
-from tests.corpus.kind import ACCEPTED, DEAD, Kind, body, dead, fine
+from tests.corpus.kind import ACCEPTED, DEAD, body, dead, fine
+from tests.corpus.sending import APART, CANARY, Sent, of_kind
 from tests.fixtures.clickhouse import ClickHouseEndpoint
 from tests.kafka.pipeline_kit import Installation, installation
 
@@ -31,33 +30,6 @@ pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse, pytest.mark.timeout(600
 PARTITIONS = 2
 STORES = {"acme": Store(), "tokyo": Store(currency="JPY")}
 HOUR_MS = 3_600_000
-CANARY = "canary-of-a-person"
-# Bounds that the recomputation does not know (depth, a corrected time before 2000, an empty or huge number's reason), and
-# what it can't compare (headers, a record that was cut).
-APART = {
-    "bytes: 401 levels where nobody reads",
-    "bytes: 900 levels where nobody reads",
-    "envelope: version 30 digits",
-    "corrected into 1999",
-    "session goal_reached: currency empty",
-    "journey-node goal_reached: currency empty",
-    "12 MB of spaces",
-}
-Verdict = tuple[str, str, str]
-
-
-class Sent(NamedTuple):
-    """A record of the corpus, where it went and what has to become of it."""
-
-    name: str
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
-    verdict: Verdict
-    timestamp_ms: int
-    partition: int | None = None
-    compressed: bool = False
 
 
 def neighbour(number: int, who: str, now_ms: int) -> Sent:
@@ -65,24 +37,6 @@ def neighbour(number: int, who: str, now_ms: int) -> Sent:
     click = fine("neighbour", "click", body("click", "clicked"))
     value = click.bytes_of(now_ms=now_ms, event_id=f"n{number}", who=who)
     return Sent("neighbour", "click", f"acme|{who}".encode(), value, (), (ACCEPTED, "", ""), now_ms)
-
-
-def of_kind(kind: Kind, number: int, now_ms: int, **changes: object) -> Sent:
-    """A record of this kind, of a person of its own, under the key its storefront would give it."""
-    who = f"{CANARY}-{number}"
-    value = kind.bytes_of(now_ms=now_ms, event_id=f"k{number}", who=who)
-    sent = Sent(kind.name, kind.topic, None, value, (), (kind.bucket, kind.reason, kind.field), now_ms)
-    return sent._replace(key=_key(value, who), **changes)  # type: ignore[arg-type]
-
-
-def _key(value: bytes | None, who: str) -> bytes:
-    """What the contract asks for, where the value says it."""
-    text = value or b""
-    if b'"type":"canceled"' in text or b'"type":"refunded"' in text:
-        order_id = text.partition(b'"order_id":"')[2].partition(b'"')[0]
-        return b"acme|order:" + order_id
-    customer = text.partition(b'"customer_id":"')[2].partition(b'"')[0]
-    return b"acme|" + (customer or who.encode())
 
 
 def by_arrival(now_ms: int) -> Iterator[Sent]:

@@ -81,7 +81,7 @@ async def limits(stage: Stage, times: int) -> Outcome:
             what(play.worker.process.pid)
             if number % 3 == 1:
                 stage.wire.cut()  # new connections want new descriptors
-            with suppress(TimeoutError):
+            with suppress(AssertionError):  # it may as well live
                 await play.dies(play.worker, before, seconds=15)
                 ended += 1
             if len(play.worker.exits) == before:

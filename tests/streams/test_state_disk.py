@@ -1,6 +1,7 @@
 """What the disk leaves after a kill, damage, another owner or a long absence: a whole epoch, or nothing."""
 
 import random
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -278,3 +279,29 @@ def test_the_directory_is_only_ours_and_a_closed_store_refuses(tmp_path: Path) -
     store.close()
     with pytest.raises(StateError):
         store.get(b"k")
+
+
+def test_a_store_whose_last_flush_finds_no_room_is_closed_all_the_same(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = rocks(tmp_path)
+    first = store.begin(epoch({b"a": Stored(0, b"1")}), number=1, offsets={})
+    store.commit(first, 2)
+    store.close()
+    store = rocks(tmp_path)
+    large = store.begin(
+        epoch({key: Stored(0, value) for key, value in content().items()}), number=2, offsets={}
+    )
+    store.commit(large, 30_004)
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, most[1]))
+    try:
+        store.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert "closed without its last epochs" in caplog.text
+    opened = reopened(tmp_path)
+    assert opened.wiped is None
+    # The epoch before, whole; the restore brings the other one.
+    assert (opened.store.changelog_offset, everything(opened.store)) == (2, {b"a": b"1"})
+    opened.store.close()

@@ -16,6 +16,7 @@ That holds for one column family only: do not add a second one.
 """
 
 import contextlib
+import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -40,6 +41,8 @@ from streams.engine.state.expiry import ExpiryIndex
 from streams.engine.state.lock import DirectoryLock, StateLocked
 from streams.engine.state.rocks_options import Budget, options
 from streams.engine.state.store import OverlaidStore, StateError
+
+log = logging.getLogger("shopmeter.engine.state")
 
 __all__ = ["CORRUPT_MARK", "Header", "RocksStore", "StateCorrupt", "StateLocked"]
 
@@ -144,7 +147,7 @@ class RocksStore(OverlaidStore):
         self._open()
 
     def close(self) -> None:
-        """Flush, close, give back the lock. Again is harmless."""
+        """Flush, close, give back the lock. Again is harmless. A flush that fails is told, and costs the next start."""
         self._pending.clear()
         try:
             self._close_database()
@@ -188,8 +191,13 @@ class RocksStore(OverlaidStore):
         try:
             # Without a write-ahead log only a flush saves the last epochs from being read again.
             database.flush(True)
-        finally:
             database.close()
+        except Exception as error:
+            # A full disk. Nothing is lost: what is not here is read from the changelog. Raised, it would keep a worker
+            # that has committed everything from giving its partitions back.
+            log.error("%s: closed without its last epochs, which the next start restores: %s", self, error)
+            with contextlib.suppress(Exception):
+                database.close()  # it flushes again
 
     def _committed(self, key: bytes) -> bytes | None:
         try:
