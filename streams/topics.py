@@ -21,6 +21,7 @@ _UNKNOWN_TOPIC: Final = 3
 REQUEST_TIMEOUT_MS: Final = 30_000
 VISIBLE_SECONDS: Final = 30.0
 VISIBLE_POLL_SECONDS: Final = 0.05
+REPLICAS_FOR_TWO: Final = 3
 
 
 class TopicsError(RuntimeError):
@@ -57,6 +58,17 @@ class Report(NamedTuple):
     created: tuple[str, ...]
     existing: tuple[str, ...]
     problems: tuple[Problem, ...]
+
+
+def config_of(topic: Topic, settings: Settings) -> dict[str, str]:
+    """The settings that a topic must have in this installation.
+
+    Of three replicas, two must have a record before it counts as written: what the last of them took alone is lost when
+    it does not come back.
+    """
+    if settings.replication_factor < REPLICAS_FOR_TWO:
+        return dict(topic.config)
+    return {**topic.config, "min.insync.replicas": "2"}
 
 
 async def create_topics(settings: Settings) -> Report:
@@ -104,7 +116,7 @@ async def _create(admin: Any, missing: list[Topic], settings: Settings) -> set[s
                 name=topic.name,
                 num_partitions=topic.partitions or settings.partitions,
                 replication_factor=settings.replication_factor,
-                topic_configs=dict(topic.config),
+                topic_configs=config_of(topic, settings),
             )
             for topic in missing
         ]
@@ -190,7 +202,7 @@ async def _problems(
             problems.append(_lonely_problem(topic.name, count, topic.partitions))
         elif topic.partitions is None and count != settings.partitions:
             problems.append(_partition_problem(topic.name, count, settings.partitions))
-        for setting, value in topic.config.items():
+        for setting, value in config_of(topic, settings).items():
             found = configs[topic.name].get(setting)
             if found != value:
                 problems.append(_config_problem(topic.name, setting, found, value))

@@ -64,7 +64,14 @@ async def open_bare(
     stores = history.scenario.settings()
     directory = stage.directory / f"shop-{seed}"
     async with installation(
-        stage.bootstrap, stage.house.url, directory, stores, partitions=partitions, security=None, **env
+        stage.bootstrap,
+        stage.house.url,
+        directory,
+        stores,
+        partitions=partitions,
+        security=None,
+        replicas=stage.replicas,
+        **env,
     ) as shop:
         yield Bare(stage, shop, shop.load(change(history.records)), random.Random(seed))
 

@@ -56,6 +56,7 @@ class Stage:
     wire: TcpProxy
     house: ClickHouseShim
     endpoint: ClickHouseEndpoint
+    replicas: int = 1
 
     @property
     def bootstrap(self) -> str:
@@ -190,6 +191,7 @@ async def playing(
         stores,
         partitions=partitions,
         security=None,
+        replicas=stage.replicas,
         **(env or {}),
     ) as shop:
         crew = [await shop.worker(str(number)) for number in range(workers)]

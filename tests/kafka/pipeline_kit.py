@@ -162,6 +162,7 @@ async def installation(
     *,
     partitions: int = PARTITIONS,
     security: Mapping[str, str] | None = None,
+    replicas: int = 1,
     **env: str,
 ) -> AsyncIterator[Installation]:
     """Topics and tables made; at the end every process has ended and the database is gone. `env`: settings for all.
@@ -176,6 +177,7 @@ async def installation(
         application=name,
         topic_prefix=f"{name}.",
         partitions=partitions,
+        replication_factor=replicas,
         data_dir=directory,
         stores_file=stores_file,
         kafka=KafkaSettings.model_validate({"bootstrap": bootstrap, **secure}),
@@ -206,6 +208,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "SHOPMETER_APPLICATION": settings.application,
         "SHOPMETER_TOPIC_PREFIX": settings.topic_prefix,
         "SHOPMETER_PARTITIONS": str(settings.partitions),
+        "SHOPMETER_REPLICATION_FACTOR": str(settings.replication_factor),
         "SHOPMETER_DATA_DIR": str(settings.data_dir),
         "SHOPMETER_STORES_FILE": str(settings.stores_file),
         "SHOPMETER_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,

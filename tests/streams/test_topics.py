@@ -7,7 +7,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from schemas.topics import DAY_MS
 from streams.settings import KafkaSettings, Settings
-from streams.topics import ProblemKind, TopicsError, check_topics, create_topics
+from streams.topics import ProblemKind, TopicsError, check_topics, config_of, create_topics
 
 pytestmark = pytest.mark.kafka
 
@@ -50,6 +50,13 @@ async def test_topics_are_created_once_as_they_must_be(kafka: str) -> None:
 
     second = await create_topics(settings)
     assert (second.created, len(second.existing), second.problems) == ((), COUNT, ())
+
+
+@pytest.mark.parametrize(("replicas", "needed"), [(1, "1"), (2, "1"), (3, "2")])
+def test_of_three_replicas_two_must_have_a_record(replicas: int, needed: str) -> None:
+    settings = settings_for("127.0.0.1:1", "many", replication_factor=replicas)
+    wanted = {config_of(topic, settings)["min.insync.replicas"] for topic in settings.topics.all()}
+    assert wanted == {needed}
 
 
 async def test_what_differs_is_named_with_its_mend_and_left_alone(kafka: str) -> None:
