@@ -16,7 +16,7 @@ import msgspec
 
 from tests.faults import cluster, groups, poison, processes, servers, soak, surroundings, topics
 from tests.faults.matrix import CASES, Case
-from tests.faults.stage import Outcome, open_stage
+from tests.faults.stage import RATE, SHORT_RATE, Outcome, open_stage
 from tests.kafka.campaign.report import RESULTS, table
 
 MODULES = (processes, servers, topics, groups, surroundings, poison, cluster, soak)
@@ -42,7 +42,8 @@ def main() -> int:
         times = asked.times or (case.short if asked.short else case.long)
         began = time.monotonic()
         sys.stderr.write(f"{time.strftime('%H:%M:%S')} {case.name}, {times} times\n")
-        known[case.name] = play(case, times, keep=asked.keep)
+        rate = SHORT_RATE if asked.short else RATE
+        known[case.name] = play(case, times, rate=rate, keep=asked.keep)
         RESULTS.mkdir(parents=True, exist_ok=True)
         path.write_bytes(msgspec.json.format(msgspec.json.encode(known), indent=1) + b"\n")
         sys.stderr.write(f"  {time.monotonic() - began:.0f} s: {verdict(known[case.name])}\n")
@@ -55,12 +56,12 @@ def is_meant(name: str, words: str) -> bool:
     return words in name.split()[0].split("/") or (" " in words and name.startswith(words))
 
 
-def play(case: Case, times: int, *, keep: bool = False) -> Outcome:
-    """One case on servers of its own."""
+def play(case: Case, times: int, *, rate: float = RATE, keep: bool = False) -> Outcome:
+    """One case on servers of its own, under so many records a second unless it wants more."""
     directory = Path(tempfile.mkdtemp(prefix="faults-"))
 
     async def staged() -> Outcome:
-        async with open_stage(directory) as stage:
+        async with open_stage(directory, rate=rate) as stage:
             return await case.play(stage, times)
 
     try:
@@ -110,7 +111,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="+", metavar="F7", help="cases of these numbers, or whose names begin so"
     )
-    parser.add_argument("--short", action="store_true", help="each case a few times only")
+    parser.add_argument("--short", action="store_true", help="each case a few times only, at a lower rate")
     parser.add_argument("--times", type=int, default=0, help="instead of what the matrix says")
     parser.add_argument("--again", action="store_true", help="also what was played on this commit")
     parser.add_argument("--keep", action="store_true", help="leave the directories with all logs")

@@ -15,6 +15,9 @@ BROKER_KILLS = (signal.SIGTERM, signal.SIGKILL)
 PAUSE_SECONDS = 30.0
 NETWORK_SECONDS = 12.0
 MEMORY_MORE_MB = 50.0
+WORKER_MOST_MB = 512.0
+# Its longest pause between two attempts is ten seconds.
+SINK_BACK_SECONDS = 15.0
 
 
 @case("F8 the broker is restarted, killed, paused", "works again <= 30 s after it", short=2, long=20)
@@ -72,7 +75,7 @@ async def warehouse_away(stage: Stage, times: int) -> Outcome:
 
     async def fault(play: Play) -> None:
         before, most = resident_mb([play.sink]), 0.0
-        slowest = 0.0
+        slowest = sink_back = 0.0
         for number in range(max(times, len(troubles))):
             stage.house.answer(troubles[number % len(troubles)])
             until = time.monotonic() + (away_s if number < times else min(away_s, 8.0))
@@ -83,13 +86,19 @@ async def warehouse_away(stage: Stage, times: int) -> Outcome:
                     slowest, *(time.monotonic() - play.moving.last(each) for each in play.moving.partitions)
                 )
             stage.house.answer(Answer.TRUE)
+            healed, taken = time.monotonic(), stage.house.answered[Answer.TRUE]
+            while stage.house.answered[Answer.TRUE] == taken and time.monotonic() < healed + 60.0:
+                await asyncio.sleep(0.02)
+            sink_back = max(sink_back, time.monotonic() - healed)
             await play.works_again(time.monotonic())
         play.figures |= {
+            "sink_back_max_s": round(sink_back, 2),
             "sink_memory_before_mb": before,
             "sink_memory_most_mb": most,
             "worker_pause_max_s": round(slowest, 2),
         }
         play.expect(slowest < 15.0, f"a partition stood still for {slowest:.1f} s")
+        play.expect(sink_back <= SINK_BACK_SECONDS, f"the sink came back after {sink_back:.1f} s")
         play.expect(most <= before + MEMORY_MORE_MB, f"the sink grew from {before} to {most} MB")
         unasked = [code for member in (play.worker, play.sink) for code in member.unasked]
         play.expect(unasked == [], f"somebody ended: {unasked}")
@@ -128,7 +137,9 @@ async def overload(stage: Stage, times: int) -> Outcome:
         for _ in range(times):
             await play.worker.leave()
             await asyncio.sleep(backlog_s)
-            burst = asyncio.create_task(play.load.run(rate=9_000.0, limit=int(9_000 * backlog_s)))
+            burst = asyncio.create_task(
+                play.load.run(rate=9 * stage.rate, limit=int(9 * stage.rate * backlog_s))
+            )
             play.workers[0] = await play.shop.worker()
             while not burst.done():
                 await asyncio.sleep(1.0)
@@ -136,7 +147,10 @@ async def overload(stage: Stage, times: int) -> Outcome:
             await burst
             await play.works_again(time.monotonic())
         play.figures["worker_memory_most_mb"] = most
+        play.expect(most <= WORKER_MOST_MB, f"the worker took {most} MB")
         play.expect(play.worker.unasked == [], f"the worker ended by itself: {play.worker.unasked}")
+        assigned = play.worker.log.read_text().count("processing partitions ")
+        play.expect(assigned == play.worker.starts, f"{assigned} rebalances in {play.worker.starts} lives")
 
     return await under_load(stage, times, fault)
 

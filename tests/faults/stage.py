@@ -26,6 +26,8 @@ from tests.kafka.campaign.shops import DAY_SECONDS, large_history
 from tests.kafka.pipeline_kit import PARTITIONS, Installation, installation
 
 RATE = 1_000.0
+# Of a case that is played shortly: the comparison afterwards takes as long as there are records.
+SHORT_RATE = 300.0
 # Seconds of event time in a second: what a fault holds up for a minute stays within the allowed lateness.
 LIFE = 300.0
 LONGEST_SECONDS = 3 * 3_600
@@ -57,6 +59,8 @@ class Stage:
     house: ClickHouseShim
     endpoint: ClickHouseEndpoint
     replicas: int = 1
+    rate: float = RATE
+    """Records a second of a case that does not want another."""
 
     @property
     def bootstrap(self) -> str:
@@ -74,7 +78,7 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(directory: Path) -> AsyncIterator[Stage]:
+async def open_stage(directory: Path, *, rate: float = RATE) -> AsyncIterator[Stage]:
     """Servers on free ports; nothing of them runs afterwards."""
     with running_endpoint(directory / "house") as endpoint:
         port = ports.free_port()
@@ -82,12 +86,15 @@ async def open_stage(directory: Path) -> AsyncIterator[Stage]:
             advertised = {"advertised.listeners": f"CLIENT://127.0.0.1:{wire.port}"}
             broker = KafkaBroker.on(directory / "kafka", port=port, properties=advertised)
             await supervisor.start(await asyncio.to_thread(broker.prepare))
-            yield Stage(directory, supervisor, broker, wire, house, endpoint)
+            yield Stage(directory, supervisor, broker, wire, house, endpoint, rate=rate)
 
 
 @dataclass
 class Play:
-    """An installation that works while records come. `back`: seconds, from each fault, until all worked again."""
+    """An installation that works while records come. `wrong`: what went otherwise than promised.
+
+    `back`: seconds, from each fault, until all worked again; `pauses`: a partition's without a commit at a rebalance.
+    """
 
     stage: Stage
     shop: Installation
@@ -101,6 +108,7 @@ class Play:
     loading: "asyncio.Task[int]"
     over: asyncio.Event
     back: list[float] = field(default_factory=list)
+    pauses: list[float] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
@@ -125,15 +133,25 @@ class Play:
         self.back.append(moment - since)
 
     async def shared(self, *, seconds: float = 60.0) -> None:
-        """Wait until each of the workers has partitions, and every partition is with exactly one."""
+        """Wait until each wanted worker has partitions, and every partition is with exactly one."""
         deadline = time.monotonic() + seconds
-        while True:
-            has = [member.has() for member in self.workers]
-            if all(has) and sum(map(len, has)) == len(frozenset().union(*has)) == len(self.moving.partitions):
-                return
+        while not self._is_shared():
             if time.monotonic() > deadline:
-                raise AssertionError(f"partitions lie as {has} after {seconds} s\n{self.shop.logs()}")
+                raise AssertionError(f"partitions are not shared after {seconds} s\n{self.shop.logs()}")
             await asyncio.sleep(0.05)
+
+    def _is_shared(self) -> bool:
+        members = [one for one in self.shop.members.values() if one.role == "worker" and one.wanted]
+        has = [member.has() for member in members]
+        together = frozenset().union(*has)
+        return all(has) and together == self.moving.partitions and sum(map(len, has)) == len(together)
+
+    async def settles(self, since: float) -> None:
+        """Wait until partitions are shared and each has committed; note the pause of each since then."""
+        await self.shared()
+        settled = await self.moving.all_after(max(since, time.monotonic()))
+        self.back.append(settled - since)
+        self.pauses += self.moving.pauses(since, settled).values()
 
     async def dies(self, member: Member, before: int, *, seconds: float = 60.0) -> int:
         """Wait until the member has ended more than `before` times; the code of the first end after them."""
@@ -157,8 +175,12 @@ class Play:
         self.over.set()
         await self.loading
         finding = await Finding.of(self.shop, sent=self.load.sent, seconds=time.monotonic() - self.began)
-        back = spread(self.back) if self.back else {}
-        figures = {f"back_{name}_s": value for name, value in back.items() if name != "n"}
+        figures = {
+            f"{what}_{name}_s": value
+            for what, times in (("back", self.back), ("pause", self.pauses))
+            for name, value in (spread(times) if times else {}).items()
+            if name != "n"
+        }
         ends = sum(len(member.unasked) for member in self.shop.members.values())
         return Outcome(
             times=self.times,
@@ -174,12 +196,13 @@ async def playing(
     times: int,
     *,
     seed: int = 1,
-    rate: float = RATE,
+    rate: float = 0.0,
     workers: int = 1,
     partitions: int = PARTITIONS,
     env: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Play]:
     """An installation at work, under load until `Play.finish`; nothing of it runs afterwards. `env`: for all."""
+    rate = rate or stage.rate
     events = int(rate * LONGEST_SECONDS)
     history = large_history(events, people=4_000, days=LONGEST_SECONDS * LIFE / DAY_SECONDS, seed=seed)
     stores = history.scenario.settings()
@@ -218,7 +241,7 @@ async def under_load(
     times: int,
     fault: Fault,
     *,
-    rate: float = RATE,
+    rate: float = 0.0,
     workers: int = 1,
     partitions: int = PARTITIONS,
     env: Mapping[str, str] | None = None,

@@ -15,7 +15,7 @@ from tests.kafka.campaign.killing import TRAILING_SECONDS
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
 
-RATE = 300.0
+RATE = 200.0
 
 
 # Alone it takes a minute and a half; every process starts three or four times, so a busy machine takes much longer.
