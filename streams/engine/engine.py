@@ -23,12 +23,13 @@ from streams.engine.ends import End
 from streams.engine.epochs import Cut, commit, elapsed, make_producer
 from streams.engine.fatal import Exit, exit_now
 from streams.engine.fetching import seconds
+from streams.engine.hanging import end_hanging
 from streams.engine.hearing import Hear, Hearing, hear_reports
 from streams.engine.options import BrokenAssumption, EngineOptions
 from streams.engine.pace import Pace
 from streams.engine.partition import Partition
 from streams.engine.restore import restore
-from streams.engine.takeover import OpenStore, Restore, Takeover, stop_producers
+from streams.engine.takeover import EndHanging, OpenStore, Restore, Takeover, stop_producers
 from streams.engine.telemetry import EngineTelemetry, NoTelemetry
 
 log = logging.getLogger("shopmeter.engine")
@@ -63,6 +64,7 @@ class Engine:
         telemetry: EngineTelemetry | None = None,
         exit: Exit = exit_now,
         make_producer: Callable[[EngineOptions, int], Any] = make_producer,
+        end_hanging: EndHanging = end_hanging,
         restore: Restore = restore,
         hear: Hear = hear_reports,
         now_ms: Callable[[], int] = wall_clock_ms,
@@ -90,6 +92,7 @@ class Engine:
             factory,
             open_store,
             make_producer=make_producer,
+            end_hanging=end_hanging,
             restore=restore,
             telemetry=self.telemetry,
             pace=self._pace,

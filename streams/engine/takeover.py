@@ -25,6 +25,8 @@ STOP_SECONDS: Final = 5.0
 OpenStore = Callable[[int], StateStore]
 """Partition -> its store, as the disk has it. Never restored yet."""
 
+EndHanging = Callable[[EngineOptions, Mapping[int, Any]], Awaitable[None]]
+
 Restore = Callable[[int, StateStore, EngineOptions], Awaitable[Restored]]
 
 Enter = Callable[[Partition, Mapping[str, int]], Awaitable[None]]
@@ -41,6 +43,7 @@ class Takeover:
         open_store: OpenStore,
         *,
         make_producer: Callable[[EngineOptions, int], Any],
+        end_hanging: EndHanging,
         restore: Restore,
         telemetry: EngineTelemetry,
         pace: Pace,
@@ -49,6 +52,7 @@ class Takeover:
         self._factory = factory
         self._open_store = open_store
         self._make_producer = make_producer
+        self._end_hanging = end_hanging
         self._restore = restore
         self._telemetry = telemetry
         self._pace = pace
@@ -64,6 +68,7 @@ class Takeover:
             # Producers first, all of them: each fences the last owner and ends the transaction it left open, so
             # that the changelog's end and the state can't change any more once they are read.
             await gather_or_cancel(producer.start() for producer in producers.values())
+            await self._end_hanging(self._options, producers)
             await gather_or_cancel(self._one(number, producers, opened, enter) for number in numbers)
         except asyncio.CancelledError:
             for store in opened.values():

@@ -1,6 +1,7 @@
 """An engine on fakes: partitions come and go without Kafka."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -35,6 +36,7 @@ class Bench:
             self._store,
             exit=self.exits,
             make_producer=self._producer,
+            end_hanging=self._end_hanging,
             restore=self._restore,
             hear=self._hear,
             now_ms=lambda: 0,
@@ -55,6 +57,9 @@ class Bench:
     async def _hear(self, _: EngineOptions, on_report: OnReport) -> None:
         self.on_report = on_report
         await asyncio.Event().wait()
+
+    async def _end_hanging(self, _: EngineOptions, producers: Mapping[int, Any]) -> None:
+        """Nothing hangs."""
 
     async def _restore(self, partition: int, store: StateStore, _: EngineOptions) -> Restored:
         self.log.append("restore")

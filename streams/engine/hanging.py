@@ -1,0 +1,93 @@
+"""Transactions that the broker holds for complete although their markers are missing, ended before a state is restored.
+
+A broker that is stopped while it completes a transaction can lose its markers and note it as complete all the same (seen
+with Kafka 4.4.0: SIGTERM a few milliseconds after the commit). The producer's next start ends nothing then, readers stop
+before the records, and the next marker of the same producer id decides about them, whatever they are: a state restored
+without an epoch, whose rows are seen later. So what hangs is aborted, in all topics at once, before anything is read.
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas.topics import Topics
+from streams.engine.options import BrokenAssumption, EngineOptions
+
+log = logging.getLogger("shopmeter.engine")
+
+
+async def end_hanging(options: EngineOptions, producers: Mapping[int, Any]) -> None:
+    """Abort what hangs in these partitions; their producers have started, and so nothing else can be open.
+
+    Raises BrokenAssumption when only part of an epoch hangs: the rest was seen already and can't be taken back.
+    """
+    hanging = await _hanging(options, producers)
+    for number, producer in producers.items():
+        changelog, rows = _whole(options.topics, number)
+        if changelog not in hanging and rows not in hanging:
+            continue
+        if not (changelog in hanging and rows in hanging):
+            only, other = (changelog, rows) if changelog in hanging else (rows, changelog)
+            raise BrokenAssumption(
+                f"{only.topic}/{number}: records from offset {hanging[only]} on belong to a transaction that nobody"
+                f" will end, and {other.topic}/{number} has it complete: the broker lost a marker, and state and rows"
+                " differ; start a new application, which computes both again"
+            )
+        log.error(
+            "%s/%d: records from offset %d on belong to a transaction that the broker never ended; aborted, and"
+            " processed again",
+            changelog.topic, number, hanging[changelog],
+        )  # fmt: skip
+        await _abort(producer, _written(options, number))
+    if hanging and (left := await _hanging(options, producers)):
+        raise BrokenAssumption(f"transactions hang after they were aborted, at {left}")
+
+
+async def _hanging(options: EngineOptions, numbers: Mapping[int, Any]) -> dict[TopicPartition, int]:
+    """Topic-partition -> where readers stop, of those in which that is before the end."""
+    ends: list[dict[TopicPartition, int]] = []
+    places = [place for number in numbers for place in _whole(options.topics, number)]
+    # In this order: what is written meanwhile, by nobody, would show as hanging otherwise.
+    for isolation in ("read_uncommitted", "read_committed"):
+        reader = AIOKafkaConsumer(
+            **options.kafka,
+            client_id=f"{options.application}-{options.instance}-ends",
+            group_id=None,
+            isolation_level=isolation,
+        )
+        try:
+            await reader.start()
+            reader.assign(places)  # of an unknown topic there is no leader to ask
+            reader.pause(*places)
+            ends.append(await reader.end_offsets(places))
+        finally:
+            await reader.stop()
+    written, stable = ends
+    return {place: stable[place] for place in places if stable[place] < written[place]}
+
+
+def _whole(topics: Topics, number: int) -> tuple[TopicPartition, TopicPartition]:
+    """Changelog and rows: every epoch writes to both, and nobody else does."""
+    return TopicPartition(topics.changelog, number), TopicPartition(topics.rows, number)
+
+
+def _written(options: EngineOptions, number: int) -> list[TopicPartition]:
+    """Wherever an epoch of the partition may have written."""
+    topics = options.topics
+    return [
+        *_whole(topics, number),
+        TopicPartition(topics.dead_letter, number),
+        TopicPartition(topics.progress, 0),
+        *(TopicPartition(topics.forwarded, to) for to in range(options.partitions)),
+    ]
+
+
+async def _abort(producer: Any, places: list[TopicPartition]) -> None:
+    """An aborted transaction over these: its markers end what hangs there of the same producer id."""
+    await producer.begin_transaction()
+    for place in places:
+        # A marker goes only where something was written.
+        await producer.send_and_wait(place.topic, b"", key=b"aborted", partition=place.partition)
+    await producer.abort_transaction()
