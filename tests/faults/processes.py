@@ -14,6 +14,7 @@ from tests.faults.proxy import Wire
 from tests.faults.shim import Answer
 from tests.faults.stage import Outcome, Play, Stage, under_load
 from tests.kafka.campaign.killing import TRAILING_SECONDS
+from tests.kafka.campaign.members import Member
 from tests.kafka.campaign.moving import share
 
 STATE_DIR = "SHOPMETER_WORKER__STATE_DIR"
@@ -112,16 +113,25 @@ async def join_and_leave(stage: Stage, times: int) -> Outcome:
 async def rebalances_at_once(stage: Stage, times: int) -> Outcome:
     async def fault(play: Play) -> None:
         for _ in range(times):
+            joining = []
             for slot in ("1", "2"):
-                await play.shop.worker(slot)
+                joining.append(await play.shop.worker(slot))
                 await play.pause(0.0, 0.2)
-            await play.pause(2.0, 6.0)  # while they join and restore
+            async with asyncio.timeout(60):
+                while not any(asks_for_a_share(member) for member in joining):
+                    await asyncio.sleep(0.02)
+            await play.pause(0.0, 4.0)  # while they join and restore
             began = time.monotonic()
             await play.shop.members["worker-1"].leave(kill=True)
             await play.shop.members["worker-2"].leave(kill=play.chance.random() < 0.5)
             await play.settles(began)
 
     return await under_load(stage, times, fault, partitions=6)
+
+
+def asks_for_a_share(member: Member) -> bool:
+    """Has each of its processes begun to talk to the group?"""
+    return member.log.exists() and member.log.read_text().count("ChunkThread]: Starting") == member.starts
 
 
 SPOILED = (
