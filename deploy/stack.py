@@ -31,7 +31,7 @@ from deploy.prepare import (
     stores_file_of,
     write_default_stores,
 )
-from streams.settings import Settings, load_settings, load_stores
+from streams.settings import Settings, load_rates, load_settings, load_stores
 
 READY_SECONDS: Final = 60.0
 # A worker that finds a broken epoch of its predecessor waits until the broker has given up on it (10 s).
@@ -149,6 +149,7 @@ class Stack:
         self._require_ports()
         write_default_stores(self.settings)
         stores = load_stores(self.settings)
+        load_rates(self.settings, stores)  # else it is a worker that ends, and comes back, and ends
         await _together(self._kafka(supervisor, say, done), self._clickhouse(supervisor, stores, done))
 
     async def start_processes(self, supervisor: Supervisor, *, done: Done = _quiet) -> None:
@@ -310,6 +311,7 @@ class Stack:
             clickhouse={"url": self.urls.clickhouse},
             data_dir=self.data,
             stores_file=stores_file,
+            rates_file=given.rates_file and given.rates_file.absolute(),
         )
 
 

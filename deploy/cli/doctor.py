@@ -17,8 +17,9 @@ from deploy.local.errors import LocalStackError
 from deploy.local.java import find_java
 from deploy.prepare import stores_file_of
 from deploy.stack import Ports
+from schemas.rates import RatesError
 from schemas.stores import StoresError
-from streams.settings import SettingsError, load_stores
+from streams.settings import SettingsError, load_rates, load_stores
 
 State = Literal["ok", "note", "broken"]
 
@@ -197,10 +198,13 @@ def stores(found: Here) -> Check:
         return Check("Stores", "ok", "no stores.toml; the first start makes one with the store acme")
     try:
         loaded = load_stores(found.settings)
+        load_rates(found.settings, loaded)
     except StoresError as error:
         return Check(
             "Stores", "broken", str(error), "mend the file, or name another with SHOPMETER_STORES_FILE"
         )
+    except RatesError as error:
+        return Check("Stores", "broken", str(error), "mend that file; docs/stores.md says what it holds")
     if not loaded:
         return Check(
             "Stores", "broken", f"{path} has no store", "add one: [stores.acme] with zone and currency"

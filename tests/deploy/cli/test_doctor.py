@@ -108,6 +108,13 @@ async def test_stores(tmp_path: Path) -> None:
     assert "Mars/Olympus" in (await broken())["Stores"].found
 
 
+async def test_rates_that_a_store_needs(tmp_path: Path) -> None:
+    (tmp_path / "stores.toml").write_text('version = 1\n[stores.acme]\nreporting_currency = "EUR"\n')
+    assert "store acme reports in EUR" in (await broken())["Stores"].found
+    (tmp_path / "rates.csv").write_text("day,currency,reporting_currency,rate\n2026-01-31,USD,EUR,1.1\n")
+    assert await broken() == {}
+
+
 async def test_servers_that_do_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOPMETER_KAFKA__BOOTSTRAP", "127.0.0.1:1")
     monkeypatch.setenv("SHOPMETER_CLICKHOUSE__URL", "http://127.0.0.1:1")
