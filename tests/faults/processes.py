@@ -22,6 +22,8 @@ EPOCH_PLACES = tuple(place for place in PLACES if place.startswith("epoch."))
 SINK_PLACES = tuple(place for place in PLACES if place.startswith("sink."))
 STEPS = (*EPOCH_PLACES, "chunk.taken", *SINK_PLACES)
 FATAL = 70
+# A heartbeat tells of the rebalance, and a session ends.
+GHOST_SECONDS = 10.0
 # Bytes; larger than a block of a table, so that some stay whole.
 SPOILED_EVERY = 16_384
 # The shortest that the broker grants.
@@ -124,6 +126,8 @@ async def rebalances_at_once(stage: Stage, times: int) -> Outcome:
             began = time.monotonic()
             await play.shop.members["worker-1"].leave(kill=True)
             await play.shop.members["worker-2"].leave(kill=play.chance.random() < 0.5)
+            # Ghosts that have asked in time get a share, and keep it for a session.
+            await asyncio.sleep(GHOST_SECONDS)
             await play.settles(began)
 
     return await under_load(stage, times, fault, partitions=6)
