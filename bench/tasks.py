@@ -94,5 +94,5 @@ class ProbeTask(Task, frozen=True, kw_only=True):
     rate: float
     warm_up_s: float
     seconds: float
-    poll_s: float = 0.05
+    poll_s: float = 0.2
     patience_s: float = 30.0

@@ -51,7 +51,7 @@ async def latency(stack: Stack, plan: Plan, outcome: Outcome, stores: dict[str, 
     rate = traffic.events / traffic.seconds
     how = (
         f"{probes.events} probe events over {plan.latency_s:.0f} s beside {rate:,.0f} events/s, from before the send"
-        f" until a query polled every 50 ms shows the row (query p50 {probes.detail['query_p50_s'] * 1000:.0f} ms); the"
+        f" until a query polled every 200 ms shows the row (query p50 {probes.detail['query_p50_s'] * 1000:.0f} ms); the"
         f" traffic was at most {traffic.detail['behind_s'] * 1000:.0f} ms behind its pace"
     )
     for name, key, goal in (
