@@ -24,7 +24,7 @@ FIRST_CHUNK_RECORDS: Final = 100
 LEAST_CHUNK_RECORDS: Final = 50
 # Of a backlog, nobody waits for the newest row. An epoch of so many intervals writes sessions and people less often that
 # would have gone on in the next one: three rows where there were four. A busy live topic counts too, since more comes on
-# the way to its end: with short epochs 5,000 events a second took all of two cores, and queued longer than these epochs last.
+# the way to its end: with short epochs 5,000 events a second took all of two cores, and queued longer than these last.
 CATCH_UP_INTERVALS: Final = 4
 
 
