@@ -65,7 +65,7 @@ def test_the_demo_equals_what_was_sent_and_a_false_or_broken_account_is_found_ou
             is_first = "live 00:" in line and not any("live 00:" in earlier for earlier in said)
             said.append(line)
             if is_first:
-                # Killed now, it must not leave an account that looks whole. (The last line is read when it is whole again.)
+                # Killed now, it must not leave an account that looks whole. (At the last line it is again.)
                 state = memory.load(tmp_path / ".shopmeter")
                 assert state is not None
                 assert not state.is_whole
