@@ -58,7 +58,7 @@ def test_the_demo_equals_what_was_sent_and_a_false_or_broken_account_is_found_ou
     assert state.is_whole
     state.truth.account("click", "accepted")
     memory.save(tmp_path / ".shopmeter", state)
-    said = []
+    said: list[str] = []
     with demo_process(tmp_path, "--seconds", "7") as process:
         assert process.stdout is not None
         for line in process.stdout:
