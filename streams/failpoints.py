@@ -24,7 +24,7 @@ PLACES: Final[Mapping[str, str]] = {
     "epoch.stored": "worker: the local store has the epoch",
     "restore.batch": "worker: a batch of the changelog is read, not applied",
     "sink.inserted": "sink: rows are in ClickHouse, their watermarks are not",
-    "sink.ripened": "sink: watermarks too, the positions are not committed",
+    "sink.watermarked": "sink: watermarks too, the positions are not committed",
     "sink.committed": "sink: the positions are committed",
 }
 

@@ -162,19 +162,15 @@ class SinkProcess:
         for record in records:
             origin = Origin(topic, partition, record.offset)
             if topic == self._reader.dead_letters:
-                table, wire = (
-                    DEAD_LETTERS,
-                    self._encode(
-                        dead_letter_row(
-                            partition=partition,
-                            offset=record.offset,
-                            timestamp=record.timestamp,
-                            key=record.key,
-                            value=record.value,
-                            headers=record.headers,
-                        )
-                    ),
+                row = dead_letter_row(
+                    partition=partition,
+                    offset=record.offset,
+                    timestamp=record.timestamp,
+                    key=record.key,
+                    value=record.value,
+                    headers=record.headers,
                 )
+                table, wire = DEAD_LETTERS, self._encode(row)
             else:
                 table, wire = table_of(record.key), record.value
             self._buffer.add(table, wire, origin)
@@ -236,7 +232,7 @@ class SinkProcess:
         # 3.
         await _all(self._delivery.deliver(batch, origins) for batch, origins in watermarks)
         self._still_ours(generation)
-        failpoints.reach("sink.ripened")
+        failpoints.reach("sink.watermarked")
         # 4.
         await self._reader.commit(positions)
         failpoints.reach("sink.committed")
