@@ -63,6 +63,8 @@ async def latency(stack: Stack, plan: Plan, outcome: Outcome, stores: dict[str, 
     ):
         outcome.figures.append(Figure(name=name, value=probes.detail[key], unit="s", goal=goal, how=how))
     cores = {name.partition("-")[0]: (after[name] - before[name]) / probes.seconds for name in before}
+    # They measure, and take from the same machine.
+    cores |= {"traffic": traffic.cpu_s / traffic.seconds, "probes": probes.cpu_s / probes.seconds}
     outcome.detail["latency"] = {
         "probes": probes.detail, "traffic": traffic.detail, "events_per_s": rate, "cores_used": cores,
     }  # fmt: skip

@@ -16,7 +16,8 @@ from bench.producing import Producing
 from bench.tasks import END_MS, TrafficTask
 from deploy.simulator import Live, Scenario, SimRecord, StoreSpec, going_on, new_truth
 
-TICK_S = 0.02
+# As a front door's producer gathers records: linger.ms of 50.
+TICK_S = 0.05
 # Making records takes about 30 us each; twice that and a little more is foreseen.
 MAKE_S_A_RECORD = 0.00008
 MAKE_S = 3.0
