@@ -81,6 +81,7 @@ def add(whole: Finding, part: Finding) -> None:
     whole.rows += part.rows
     whole.questions += part.questions
     whole.cells += part.cells
+    whole.files += part.files
     whole.differences += part.differences
     whole.silent += part.silent
     whole.metrics |= part.metrics
@@ -90,7 +91,7 @@ def table(found: Finding) -> str:
     """The finding in words: by metric and aspect, then the first differences one by one."""
     lines = [
         f"{found.worlds} worlds, {found.events} records, {found.rows} rows, {found.questions} questions, "
-        f"{found.cells} cells of {len(found.metrics)} metrics: {len(found.differences)} differences"
+        f"{found.cells} cells of {len(found.metrics)} metrics, {found.files} files: {len(found.differences)} differences"
     ]
     counted = Counter((each.cell.metric, each.aspect) for _, _, each in found.differences)
     lines += [f"{number:7}  {metric}: {aspect}" for (metric, aspect), number in counted.most_common()]

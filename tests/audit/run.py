@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.audit.answers import Difference, differences, oracle_answer, unanswered
+from tests.audit.files import file_differences, files_asked
 from tests.audit.house import Settled, fill, open_house
 from tests.audit.product import product_answer
 from tests.audit.questions import questions_about
@@ -27,6 +28,7 @@ class Finding:
     rows: int = 0
     questions: int = 0
     cells: int = 0
+    files: int = 0
     differences: list[tuple[int, str, Difference]] = field(default_factory=list)
     silent: Counter[str] = field(default_factory=Counter)
     metrics: set[str] = field(default_factory=set)
@@ -87,7 +89,7 @@ async def compare_worlds(
 async def ask_everything(
     client: Any, store: str, facts: StoreFacts, finding: Finding, most: int, seed: int
 ) -> None:
-    """`most` questions about a store, as it is called in the database, to both sides; `finding` grows."""
+    """`most` questions about a store, as it is called in the database, and its files, to both sides; `finding` grows."""
     for question in questions_about(facts, random.Random(seed), most):
         oracle = oracle_answer(facts, question)
         product = await product_answer(client, store, question)
@@ -97,3 +99,7 @@ async def ask_everything(
         finding.silent.update(unanswered(oracle, product))
         found = differences(question, oracle, product)
         finding.differences += [(seed, store, each) for each in found]
+    for question in files_asked(facts):
+        for each in await file_differences(client, store, facts, question):
+            finding.differences.append((seed, store, each))
+        finding.files += 2
