@@ -42,9 +42,11 @@ def main() -> int:
         times = asked.times or (case.short if asked.short else case.long)
         began = time.monotonic()
         sys.stderr.write(f"{time.strftime('%H:%M:%S')} {case.name}, {times} times\n")
-        rate = SHORT_RATE if asked.short else RATE
-        known[case.name] = play(case, times, rate=rate, keep=asked.keep)
+        rate = asked.rate or (SHORT_RATE if asked.short else RATE)
+        outcome = play(case, times, rate=rate, keep=asked.keep)
         RESULTS.mkdir(parents=True, exist_ok=True)
+        # Other cases may have been played on this commit meanwhile, by another process.
+        known = {**known, **(_read(path) if path.exists() and not asked.again else {}), case.name: outcome}
         path.write_bytes(msgspec.json.format(msgspec.json.encode(known), indent=1) + b"\n")
         sys.stderr.write(f"  {time.monotonic() - began:.0f} s: {verdict(known[case.name])}\n")
     sys.stdout.write(show(known) + "\n")
@@ -113,6 +115,12 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--short", action="store_true", help="each case a few times only, at a lower rate")
     parser.add_argument("--times", type=int, default=0, help="instead of what the matrix says")
+    parser.add_argument(
+        "--rate",
+        type=float,
+        default=0.0,
+        help="records a second: the comparison at the end takes as long as there are records",
+    )
     parser.add_argument("--again", action="store_true", help="also what was played on this commit")
     parser.add_argument("--keep", action="store_true", help="leave the directories with all logs")
     return parser.parse_args()
