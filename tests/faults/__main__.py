@@ -14,12 +14,36 @@ from pathlib import Path
 
 import msgspec
 
-from tests.faults import cluster, deliveries, groups, poison, processes, servers, soak, surroundings, topics
+from tests.faults import (
+    cluster,
+    deliveries,
+    groups,
+    outage,
+    overload,
+    poison,
+    processes,
+    servers,
+    soak,
+    surroundings,
+    topics,
+)
 from tests.faults.matrix import CASES, Case
 from tests.faults.stage import RATE, SHORT_RATE, Outcome, open_stage
 from tests.kafka.campaign.report import RESULTS, table
 
-MODULES = (processes, servers, topics, deliveries, groups, surroundings, poison, cluster, soak)
+MODULES = (
+    processes,
+    servers,
+    outage,
+    overload,
+    topics,
+    deliveries,
+    groups,
+    surroundings,
+    poison,
+    cluster,
+    soak,
+)
 """They enter their cases when they are imported."""
 
 # An hour and more: it has a target of its own.

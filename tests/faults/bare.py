@@ -3,25 +3,22 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from deploy.simulator.wire import SimRecord
-from tests.faults.stage import Outcome, Stage
+from tests.faults.stage import Change, Outcome, Stage
 from tests.kafka.campaign.load import Load
 from tests.kafka.campaign.members import Member
 from tests.kafka.campaign.report import KEPT, Finding
 from tests.kafka.campaign.shops import large_history
-from tests.kafka.pipeline_kit import PARTITIONS, Installation, installation
+from tests.kafka.pipeline_kit import PARTITIONS, Installation
 from tests.oracle.records import RawRecord
 
 EVENTS = 60_000
 PEOPLE = 1_500
 # Read at full speed, what is forwarded must not be too late where it lands.
 DAYS = 1.0
-
-Change = Callable[[Iterator[SimRecord]], Iterable[SimRecord]]
 
 
 @dataclass
@@ -57,22 +54,15 @@ async def open_bare(
     partitions: int = PARTITIONS,
     change: Change = lambda records: records,
     events: int = EVENTS,
+    people: int = PEOPLE,
+    days: float = DAYS,
     **env: str,
 ) -> AsyncIterator[Bare]:
     """Topics and tables, no process yet. `change`: what becomes of the history on its way."""
-    history = large_history(events, people=PEOPLE, days=DAYS, seed=seed)
+    history = large_history(events, people=people, days=days, seed=seed)
     stores = history.scenario.settings()
     directory = stage.directory / f"shop-{seed}"
-    async with installation(
-        stage.bootstrap,
-        stage.house.url,
-        directory,
-        stores,
-        partitions=partitions,
-        security=None,
-        replicas=stage.replicas,
-        **env,
-    ) as shop:
+    async with stage.installation(directory, stores, partitions=partitions, env=env) as shop:
         yield Bare(stage, shop, shop.load(change(history.records)), random.Random(seed))
 
 

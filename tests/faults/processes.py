@@ -24,6 +24,8 @@ STEPS = (*EPOCH_PLACES, "chunk.taken", *SINK_PLACES)
 FATAL = 70
 # A heartbeat tells of the rebalance, and a session ends.
 GHOST_SECONDS = 10.0
+# The pauses are judged all together: one that is too long must not end a run of an hour.
+PATIENCE_SECONDS = 240.0
 # Bytes; larger than a block of a table, so that some stay whole.
 SPOILED_EVERY = 16_384
 # The shortest that the broker grants.
@@ -99,12 +101,12 @@ async def join_and_leave(stage: Stage, times: int) -> Outcome:
             for slot in slots:
                 began = time.monotonic()
                 await play.shop.worker(slot)
-                await play.settles(began)
+                await play.settles(began, seconds=PATIENCE_SECONDS)
             await play.pause(0.0, 2.0)
             for slot in slots:
                 began = time.monotonic()
                 await play.shop.members[f"worker-{slot}"].leave(kill=play.chance.random() < 0.5)
-                await play.settles(began)
+                await play.settles(began, seconds=PATIENCE_SECONDS)
         p95 = share(play.pauses, 0.95)
         play.expect(p95 <= 15.0, f"partitions paused for {p95:.1f} s")
 

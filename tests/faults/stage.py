@@ -3,8 +3,8 @@
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from msgspec import Struct
 from deploy.local import ports
 from deploy.local.kafka import KafkaBroker
 from deploy.local.supervisor import Supervisor
+from deploy.simulator.wire import SimRecord
+from schemas.stores import Store
 from tests.faults.proxy import TcpProxy
 from tests.faults.shim import ClickHouseShim
 from tests.fixtures.clickhouse import ClickHouseEndpoint, running_endpoint
@@ -31,6 +33,9 @@ SHORT_RATE = 300.0
 # Seconds of event time in a second: what a fault holds up for a minute stays within the allowed lateness.
 LIFE = 300.0
 LONGEST_SECONDS = 3 * 3_600
+
+Change = Callable[[Iterator[SimRecord]], Iterable[SimRecord]]
+"""What becomes of a history on its way."""
 
 
 class Outcome(Struct, kw_only=True):
@@ -66,6 +71,21 @@ class Stage:
     def bootstrap(self) -> str:
         """Of the broker, through the proxy."""
         return f"127.0.0.1:{self.wire.port}"
+
+    def installation(
+        self, directory: Path, stores: Mapping[str, Store], *, partitions: int, env: Mapping[str, str]
+    ) -> AbstractAsyncContextManager[Installation]:
+        """One on these servers, within a block. `env`: settings of all its processes."""
+        return installation(
+            self.bootstrap,
+            self.house.url,
+            directory,
+            stores,
+            partitions=partitions,
+            security=None,
+            replicas=self.replicas,
+            **env,
+        )
 
     def signal_broker(self, number: int) -> None:
         """To the broker's process."""
@@ -146,9 +166,9 @@ class Play:
         together = frozenset().union(*has)
         return all(has) and together == self.moving.partitions and sum(map(len, has)) == len(together)
 
-    async def settles(self, since: float) -> None:
+    async def settles(self, since: float, *, seconds: float = 60.0) -> None:
         """Wait until partitions are shared and each has committed; note the pause of each since then."""
-        await self.shared()
+        await self.shared(seconds=seconds)
         settled = await self.moving.all_after(max(since, time.monotonic()))
         self.back.append(settled - since)
         self.pauses += self.moving.pauses(since, settled).values()
@@ -206,6 +226,7 @@ async def playing(
     rate: float = 0.0,
     workers: int = 1,
     partitions: int = PARTITIONS,
+    change: Change = lambda records: records,
     env: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Play]:
     """An installation at work, under load until `Play.finish`; nothing of it runs afterwards. `env`: for all."""
@@ -214,19 +235,10 @@ async def playing(
     history = large_history(events, people=4_000, days=LONGEST_SECONDS * LIFE / DAY_SECONDS, seed=seed)
     stores = history.scenario.settings()
     directory = stage.directory / "shop"
-    async with installation(
-        stage.bootstrap,
-        stage.house.url,
-        directory,
-        stores,
-        partitions=partitions,
-        security=None,
-        replicas=stage.replicas,
-        **(env or {}),
-    ) as shop:
+    async with stage.installation(directory, stores, partitions=partitions, env=env or {}) as shop:
         crew = [await shop.worker(str(number)) for number in range(workers)]
         sink = await shop.sink()
-        load, over = shop.load(history.records), asyncio.Event()
+        load, over = shop.load(change(history.records)), asyncio.Event()
         began = time.monotonic()
         loading = asyncio.create_task(load.run(rate=rate, enough=over.is_set))
         try:
@@ -251,10 +263,13 @@ async def under_load(
     rate: float = 0.0,
     workers: int = 1,
     partitions: int = PARTITIONS,
+    change: Change = lambda records: records,
     env: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Do `fault` to an installation at work, then let it finish and compare all of it with the oracle."""
-    async with playing(stage, times, rate=rate, workers=workers, partitions=partitions, env=env) as play:
+    async with playing(
+        stage, times, rate=rate, workers=workers, partitions=partitions, change=change, env=env
+    ) as play:
         await fault(play)
         return await play.finish()
 

@@ -1,0 +1,103 @@
+"""ClickHouse away for many minutes while all else goes on at full rate: what it costs, and how soon it is over."""
+
+import asyncio
+import time
+from typing import NamedTuple
+
+from streams.lag import LagReader, watched_groups
+from streams.settings import Settings
+from tests.faults.matrix import case
+from tests.faults.shim import Answer
+from tests.faults.stage import Outcome, Play, Stage, resident_mb, under_load
+from tests.kafka.campaign.report import DRAIN_SECONDS
+
+MINUTE_S = 60.0
+MEMORY_MORE_MB = 50.0
+PAUSE_MOST_S = 15.0
+CATCH_UP_LEAST = 3.0
+WARM_UP_S = 30.0
+# So far a sink that keeps up may be behind.
+NEAR_S = 3.0
+
+
+class Position(NamedTuple):
+    """Where the sink is in all that it reads, in records (transaction markers are counted as such)."""
+
+    at: float
+    """Monotonic seconds."""
+    taken: int
+    written: int
+
+    @property
+    def lag(self) -> int:
+        """Written and not taken."""
+        return self.written - self.taken
+
+
+async def position(groups: LagReader) -> Position:
+    """Of this moment."""
+    (sink,) = await groups.measure()
+    partitions = sink.partitions
+    return Position(
+        time.monotonic(), sum(each.next for each in partitions), sum(each.end for each in partitions)
+    )
+
+
+def of_the_sink(settings: Settings) -> LagReader:
+    """A view of the sink's group alone."""
+    groups = watched_groups(settings)
+    del groups[settings.application]
+    return LagReader(settings, groups)
+
+
+@case(
+    "F13 ClickHouse is away for minutes at full rate",
+    "workers unaffected, memory of the sink +<= 50 MB, catches up at >= 3 times the live rate",
+    short=1,
+    long=10,
+)
+async def away_for_minutes(stage: Stage, times: int) -> Outcome:
+    """`times`: minutes, all at once."""
+
+    async def fault(play: Play) -> None:
+        async with of_the_sink(play.shop.settings) as groups:
+            await asyncio.sleep(WARM_UP_S)
+            before, went = resident_mb([play.sink]), await position(groups)
+            stage.house.answer(Answer.AWAY)
+            most, slowest = before, 0.0
+            while time.monotonic() < went.at + times * MINUTE_S:
+                await asyncio.sleep(1.0)
+                most = max(most, resident_mb([play.sink]))
+                last = min(map(play.moving.last, play.moving.partitions))
+                slowest = max(slowest, time.monotonic() - last)
+            came = await position(groups)
+            live = (came.written - went.written) / (came.at - went.at)
+            stage.house.answer(Answer.TRUE)
+            now = came
+            while now.lag > live * NEAR_S:
+                if now.at > came.at + DRAIN_SECONDS:
+                    raise AssertionError(
+                        f"{now.lag} records are left after {DRAIN_SECONDS} s\n{play.shop.logs()}"
+                    )
+                await asyncio.sleep(0.2)
+                most = max(most, resident_mb([play.sink]))
+                now = await position(groups)
+            caught = (now.taken - came.taken) / (now.at - came.at)
+        play.figures |= {
+            "away_s": round(came.at - went.at, 1),
+            "rows_behind": came.lag,
+            "live_rows_per_s": round(live),
+            "caught_up_after_s": round(now.at - came.at, 1),
+            "caught_up_rows_per_s": round(caught),
+            "caught_up_times_live": round(caught / live, 2),
+            "sink_memory_before_mb": before,
+            "sink_memory_most_mb": most,
+            "worker_pause_max_s": round(slowest, 2),
+        }
+        play.expect(caught >= CATCH_UP_LEAST * live, f"caught up at {caught / live:.1f} times the live rate")
+        play.expect(most <= before + MEMORY_MORE_MB, f"the sink grew from {before} to {most} MB")
+        play.expect(slowest < PAUSE_MOST_S, f"a partition stood still for {slowest:.1f} s")
+        unasked = [code for member in (play.worker, play.sink) for code in member.unasked]
+        play.expect(unasked == [], f"somebody ended: {unasked}")
+
+    return await under_load(stage, times, fault)
