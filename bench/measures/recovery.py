@@ -18,6 +18,7 @@ from bench.peers.crowd import crowd_scenario
 from bench.plan import Figure, Outcome, Plan
 from bench.producing import Producing, now_ms
 from bench.stack import PeerFailed, Stack
+from bench.state_keys import state_keys
 from bench.tasks import END_MS, CrowdTask
 from deploy.simulator import SimRecord, StoreSpec
 from deploy.simulator.shop import Shop
@@ -28,6 +29,8 @@ SAMPLE_S = 0.5
 TICK_S = 0.05
 BACK_S = 180.0
 TRAFFIC_WHILE_DOWN = 500.0
+COLD_GOAL_S = 60.0
+COLD_GOAL_KEYS = 1_000_000
 
 
 class Memory:
@@ -137,18 +140,25 @@ async def recovery(stack: Stack, groups: Groups, plan: Plan, outcome: Outcome) -
             warm, label, account = await _kill_and_restart(stack, settings, label, wipe=False)
             cold, label, account = await _kill_and_restart(stack, settings, label, wipe=True)
     await stack.stop_process(label, account)
+    state = await state_keys(stack.bootstrap, settings.topics.changelog, plan.partitions)
     disk_mb = sum(path.stat().st_size for path in settings.state_dir.rglob("*") if path.is_file()) / 1_048_576
     outcome.detail["recovery"] = {
         "events": crowd.events,
         "warm": warm,
         "cold": cold,
         "state_on_disk_mb": disk_mb,
+        "keys": state.keys,
+        "seen_ids": state.seen,
     }
-    for name, told, goal in (("warm local store", warm, "<= 10 s"), ("state directory lost", cold, "")):
+    cold_goal = f"<= {COLD_GOAL_S:.0f} s for {COLD_GOAL_KEYS:,} keys"
+    for name, told, goal in (
+        ("warm local store", warm, "<= 10 s"),
+        ("state directory lost", cold, cold_goal),
+    ):
         how = (
-            f"kill -9 to every partition processing, {plan.crowd_people:,} people, {crowd.events:,} events;"
-            f" {told['restored_records']:,.0f} changelog records read; first event processed after"
-            f" {told['first_chunk_s']:.1f} s"
+            f"kill -9 to every partition processing, {plan.crowd_people:,} people, {crowd.events:,} events:"
+            f" {state.keys:,} keys and {state.seen:,} seen ids; {told['restored_records']:,.0f} changelog records read;"
+            f" first event processed after {told['first_chunk_s']:.1f} s"
         )
         figure = Figure(name=f"restart, {name}", value=told["ready_s"], unit="s", goal=goal, how=how)
         outcome.figures.append(figure)

@@ -22,11 +22,14 @@ from bench.peers.probes import Probes, probe
 from bench.peers.processors import slices
 from bench.peers.traffic import ticks
 from bench.plan import NAMES, Figure, Outcome, Plan, Row, quick
+from bench.state_keys import Counting, StateKeys
 from bench.tasks import END_MS, TrafficTask
 from bench.usage import UsageError, usage
 from deploy.simulator import SimRecord
+from schemas.epoch import Epoch, Seen, Stored
 from schemas.events.decode import decode
 from schemas.stores import Store
+from streams.engine.state.codec import encode_epoch, seen_key
 
 RESULT = PeerResult(events=1_000, seconds=0.5, cpu_s=0.4, peak_mb=80.0)
 
@@ -207,3 +210,17 @@ def test_a_result_appears_whole(tmp_path: Path) -> None:
 def test_every_name_on_the_command_line_is_one_that_is_measured() -> None:
     source = (Path(report.__file__).parent / "run.py").read_text()
     assert [name for name in NAMES if f'"{name}"' not in source] == []
+
+
+def test_keys_are_counted_by_their_last_record_and_by_partition() -> None:
+    counting = Counting()
+
+    def epoch(state: dict[bytes, Stored | None], seen: list[Seen], expired: list[bytes]) -> None:
+        made = Epoch(b"", state, seen, {}, [], 0)
+        counting.take(0, encode_epoch(made, number=1, offsets={}, expired=expired))
+        counting.take(1, encode_epoch(made, number=1, offsets={}, expired=expired))
+
+    epoch({b"ann": Stored(0, b"1"), b"bob": Stored(0, b"1")}, [Seen(7, bytes(48)), Seen(8, bytes(16))], [])
+    assert counting.counted() == StateKeys(keys=4, seen=8)
+    epoch({b"ann": Stored(0, b"2"), b"bob": None}, [], [seen_key(7, 1, 0)])
+    assert counting.counted() == StateKeys(keys=2, seen=2)
