@@ -15,6 +15,7 @@ from streams.settings import Settings
 
 POLL_S = 0.1
 STALLED_S = 60.0
+DELETED_S = 60.0
 
 
 class Stalled(RuntimeError):
@@ -81,14 +82,17 @@ async def clear_outputs(stack: Stack, settings: Settings) -> None:
     admin: Any = AIOKafkaAdminClient(bootstrap_servers=stack.bootstrap)
     await admin.start()
     try:
-        present = set(await admin.list_topics())
-        gone = [name for name in outputs if name in present]
-        if gone:
-            await admin.delete_topics(gone)
-        async with asyncio.timeout(60):
-            while present.intersection(gone):
-                await asyncio.sleep(POLL_S)
-                present = set(await admin.list_topics())
+        await delete_topics(admin, outputs)
     finally:
         await admin.close()
     await stack.make_topics(settings)
+
+
+async def delete_topics(admin: Any, names: Sequence[str]) -> None:
+    """Those of them that exist; returns when none is left. TimeoutError after a minute."""
+    gone = set(await admin.list_topics()).intersection(names)
+    if gone:
+        await admin.delete_topics(sorted(gone))
+    async with asyncio.timeout(DELETED_S):
+        while gone.intersection(await admin.list_topics()):
+            await asyncio.sleep(POLL_S)

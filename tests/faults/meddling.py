@@ -13,6 +13,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.errors import for_code
 
+from bench.groups import delete_topics
 from streams.settings import Settings
 from streams.topics import create_topics
 from tests.kafka.campaign.visible import read_topic
@@ -62,10 +63,7 @@ async def delete_before(settings: Settings, offsets: Mapping[TopicPartition, int
 async def make_anew(settings: Settings, topic: str) -> None:
     """Delete a topic and create it, empty."""
     async with admin_of(settings) as admin:
-        await admin.delete_topics([topic])
-        async with asyncio.timeout(30):
-            while topic in await admin.list_topics():
-                await asyncio.sleep(0.05)
+        await delete_topics(admin, [topic])
     await create_topics(settings)
 
 
