@@ -1,6 +1,8 @@
 """Topics that take nothing, or have lost what they had: dead letters and rows refused, logs cut at either end."""
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from aiokafka import TopicPartition
 from aiokafka.structs import OffsetAndMetadata
@@ -80,6 +82,18 @@ def expect_exits(play: Play) -> None:
     play.expect(not others, f"the worker ended with {others}")
 
 
+@asynccontextmanager
+async def worked_off(stage: Stage, number: int) -> AsyncIterator[Bare]:
+    """An installation that has worked off what there was; its worker is stopped, its sink is not."""
+    async with open_bare(stage, seed=number + 1) as bare:
+        await bare.shop.sink()
+        worker = await bare.shop.worker()
+        await bare.load.run(limit=RECORDS)
+        await bare.shop.caught_up()
+        await worker.leave()
+        yield bare
+
+
 @case(
     "F19 a source topic is cut at its end",
     "refused in words; exact with the topic brought back",
@@ -90,13 +104,8 @@ async def cut_at_the_end(stage: Stage, times: int) -> Outcome:
     """It is made anew, as after an unclean election of an empty replica, and mended from a copy."""
     outcomes = []
     for number in range(times):
-        async with open_bare(stage, seed=number + 1) as bare:
+        async with worked_off(stage, number) as bare:
             settings, load = bare.shop.settings, bare.load
-            await bare.shop.sink()
-            worker = await bare.shop.worker()
-            await load.run(limit=RECORDS)
-            await bare.shop.caught_up()
-            await worker.leave()
             topic = settings.topics.source(SOURCES[(number + 1) % len(SOURCES)])
             copy = await read_topic(settings, topic)
             await make_anew(settings, topic)
@@ -121,13 +130,8 @@ async def refuses(bare: Bare, worker: Member, words: str) -> None:
 async def cut_at_the_beginning(stage: Stage, times: int) -> Outcome:
     outcomes = []
     for number in range(times):
-        async with open_bare(stage, seed=number + 1) as bare:
+        async with worked_off(stage, number) as bare:
             settings, load = bare.shop.settings, bare.load
-            await bare.shop.sink()
-            worker = await bare.shop.worker()
-            await load.run(limit=RECORDS)
-            await bare.shop.caught_up()
-            await worker.leave()
             await load.run(limit=RECORDS)
             sources = await bare.shop.sources()
             async with admin_of(settings) as admin:
