@@ -73,8 +73,9 @@ def _assignments(settings: Mapping[str, str]) -> str:
 class Session:
     """One connection to the engine. All methods block, raise EngineError, and belong to one thread at a time."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, query_id: str = "") -> None:
         self._connection = connection
+        self._query_id = query_id
 
     def close(self) -> None:
         """Give the connection back; an unfinished stream of it is cancelled."""
@@ -90,6 +91,10 @@ class Session:
         """Settings for this session only."""
         if settings:
             self._run(f"SET {_assignments(settings)}", "Null")
+
+    def begin(self, settings: Mapping[str, str]) -> None:
+        """A request's settings over those that all have, and its mark; in one statement, each takes a third of a ms."""
+        self.set({**_BASE_SETTINGS, "log_comment": self._query_id, **settings})
 
     def use(self, database: str) -> None:
         """The database of unqualified names."""
@@ -207,10 +212,8 @@ class Engine:
         self.guard = Guard(session.text("SELECT name FROM system.table_functions").split("\n"))
 
     def session(self, query_id: str) -> Session:
-        """A fresh session, marked so that `kill` finds what it runs."""
-        session = Session(chdb.connect(str(self.directory.resolve())))
-        session.set({**_BASE_SETTINGS, "log_comment": query_id})
-        return session
+        """A fresh session; once it has begun, `kill` finds what it runs."""
+        return Session(chdb.connect(str(self.directory.resolve())), query_id)
 
     def kill(self, query_id: str | None) -> None:
         """Ask what this query id runs (None: all) to stop; does not wait for it."""

@@ -5,6 +5,7 @@ An embedded engine is both client and server, so it does what no server would fo
 """
 
 import re
+from collections.abc import Mapping
 from enum import Enum
 from typing import Protocol
 
@@ -53,6 +54,11 @@ _INNER_ENGINES = re.compile(
 _FILE_SETTINGS = ("format_schema", "format_template", "output_format_schema", "user_files")
 _RUNNABLE_CONTROL = frozenset({"KILL", "SYSTEM"})
 
+# A report asks the same dozen texts again and again, with other parameters: to parse one takes longer than a small query.
+REMEMBERED = 256
+REMEMBERED_CHARS = 16 << 10
+_NO_SETTINGS: Mapping[str, str] = {}
+
 
 class Guard:
     """Refuses statements. Built once from the engine's own list of table functions."""
@@ -63,9 +69,26 @@ class Guard:
         words = "|".join(map(re.escape, sorted({*self._outer, "outfile", "infile", "engine"})))
         # Only a text with one of these, or with an escape that could hide one, needs a closer look.
         self._suspicious = re.compile(rf"(?<!\w)(?:{words})(?!\w)|{'|'.join(_FILE_SETTINGS)}|\\")
+        self._passed: dict[tuple[str, Side, frozenset[tuple[str, str]]], str] = {}
 
-    def check(self, parser: Parser, sql: str, side: Side) -> str:
-        """Let `sql` pass (returning its class) or raise EngineError: 62 not one statement, 164 reader, 497 reach."""
+    def check(self, parser: Parser, sql: str, side: Side, settings: Mapping[str, str] = _NO_SETTINGS) -> str:
+        """Let `sql` pass (returning its class) or raise EngineError: 62 not one statement, 164 reader, 497 reach.
+
+        A reading text that has passed passes again unparsed, under the same `settings`: one of them could be its dialect.
+        """
+        if len(sql) > REMEMBERED_CHARS:
+            return self._judged(parser, sql, side)
+        asked = sql, side, frozenset(settings.items())
+        if (known := self._passed.get(asked)) is not None:
+            return known
+        kind = self._judged(parser, sql, side)
+        if kind == "READ_ONLY":
+            if len(self._passed) >= REMEMBERED:
+                self._passed.clear()
+            self._passed[asked] = kind
+        return kind
+
+    def _judged(self, parser: Parser, sql: str, side: Side) -> str:
         if len(sql.strip(" \t\r\n;").split(None, 1)) <= 1:
             # The embedded engine takes `exit` and its like for itself and answers with nothing.
             raise EngineError(errors.SYNTAX_ERROR, f"Syntax error: no statement: {sql.strip()[:40]!r}")

@@ -6,10 +6,14 @@ Nothing here decides what is allowed: that is `guard`, which asks the engine's o
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 # A statement (the data of an INSERT not counted) longer than this is refused.
 MAX_HEAD_BYTES = 1 << 20
+
+# Reports repeat their texts; longer ones hold values, and come once.
+_REMEMBERED_CHARS = 16 << 10
 
 _TOKEN = re.compile(
     rb"""(?P<space>\s+|--[^\n]*|\#[!\s][^\n]*)
@@ -129,6 +133,15 @@ def _skip_to_data(text: bytes, position: int, ended: bool) -> int:
 
 def output_format(sql: str) -> str | None:
     """The format named by the statement's own trailing FORMAT clause, if it has one."""
+    return _known_format(sql) if len(sql) <= _REMEMBERED_CHARS else _find_format(sql)
+
+
+@lru_cache(256)
+def _known_format(sql: str) -> str | None:
+    return _find_format(sql)
+
+
+def _find_format(sql: str) -> str | None:
     text = sql.encode()
     found: str | None = None
     state = 0

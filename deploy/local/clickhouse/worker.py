@@ -110,7 +110,7 @@ def _answer(engine: Engine, session: Session, query: Query, running: Running, bo
         session.set({f"param_{name}": value for name, value in query.params.items()})
         session.insert(head.statement, head.format, data, stats)
         return Reply(_headers(stats, started, None), [])
-    kind = engine.guard.check(session, text, query.side)
+    kind = engine.guard.check(session, text, query.side, query.settings)
     running.reading = kind == "READ_ONLY"
     _protect(session, query)
     fmt = output_format(text) or query.default_format
@@ -185,7 +185,7 @@ def _prepare(session: Session, query: Query) -> None:
     settings = dict(query.settings)
     if query.side is Side.READER:
         settings = {**READER_BOUNDS, **{k: v for k, v in settings.items() if k in HARMLESS_SETTINGS}}
-    session.set(settings)
+    session.begin(settings)
     if query.database:
         session.use(query.database)
 
