@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from schemas.stores import Store
 from tests.oracle.model import Event
 from tests.oracle.orders import Order
+
+INTERACTIONS = ("clicked", "detail_viewed", "added")
 
 
 @dataclass(frozen=True)
@@ -60,21 +63,47 @@ def impressions_of(events: Sequence[Event], product_id: str | None = None) -> li
     ]
 
 
-def credit_order(order: Order, events: Sequence[Event], store: Store) -> OrderCredit:
-    """`events`: all accepted events of the order's person in the store."""
+@dataclass(frozen=True)
+class Past:
+    """What a person did in a store, as credit looks at it; made once for all the person's orders."""
+
+    carts: tuple[Event, ...]
+    interactions: tuple[Event, ...]
+    shown: dict[str, list[Impression]]
+    """By product."""
+
+    @classmethod
+    def of(cls, events: Sequence[Event]) -> Self:
+        """`events`: all accepted events of the person in the store."""
+        shown: dict[str, list[Impression]] = {}
+        for seen in impressions_of(events):
+            shown.setdefault(seen.product_id, []).append(seen)
+        return cls(
+            tuple(event for event in events if event.topic == "cart"),
+            tuple(event for event in events if event.type in INTERACTIONS),
+            shown,
+        )
+
+    def shown_in(self, product_id: str, since: int, until: int) -> list[Impression]:
+        """The product's impressions, both ends included."""
+        return [seen for seen in self.shown.get(product_id, ()) if since <= seen.at <= until]
+
+
+def credit_order(order: Order, past: Past, store: Store) -> OrderCredit:
+    """`past`: of the order's person in the store."""
     at, window = order.first.at, store.attribution_window_ms
-    interaction = _latest_interaction(events, at, window)
+    interaction = _latest_interaction(past, at, window)
     credits = []
     for line in order.capture.lines:
         product = line.product_id
-        direct = _direct(events, product, at, window)
+        direct = _direct(past, product, at, window)
         if direct:
             credits.append(direct)
             continue
-        shown = [seen for seen in impressions_of(events, product) if at - window <= seen.at <= at]
+        shown = past.shown_in(product, at - window, at)
         added = [
             event
-            for event in events
+            for event in past.carts
             if event.type == "added" and event.product_id == product and at - window <= event.at <= at
         ]
         exposure_only = bool(shown) and not added
@@ -82,13 +111,12 @@ def credit_order(order: Order, events: Sequence[Event], store: Store) -> OrderCr
     return OrderCredit(tuple(credits), interaction is not None)
 
 
-def _direct(events: Sequence[Event], product_id: str, at: int, window: int) -> LineCredit | None:
+def _direct(past: Past, product_id: str, at: int, window: int) -> LineCredit | None:
     """H70 and H71: in the cart at the order, and shown before the last add."""
     steps = [
         event
-        for event in events
-        if event.topic == "cart"
-        and (event.type == "emptied" or event.product_id == product_id)
+        for event in past.carts
+        if (event.type == "emptied" or event.product_id == product_id)
         and at - window <= event.at <= at
         # In the order's own millisecond the cart is emptied by the order, not before it.
         and (event.type == "added" or event.at < at)
@@ -105,9 +133,7 @@ def _direct(events: Sequence[Event], product_id: str, at: int, window: int) -> L
     if quantity == 0:
         return None
     added_at = max(step.at for step in steps if step.type == "added")
-    anchor = latest(
-        [seen for seen in impressions_of(events, product_id) if at - window <= seen.at <= added_at]
-    )
+    anchor = latest(past.shown_in(product_id, at - window, added_at))
     if anchor is None:
         return None
     return LineCredit("direct", False, Touch("shown", anchor.at, product_id, anchor), added_at)
@@ -128,17 +154,13 @@ def latest(impressions: Sequence[Impression]) -> Impression | None:
     )
 
 
-def _latest_interaction(events: Sequence[Event], at: int, window: int) -> Touch | None:
+def _latest_interaction(past: Past, at: int, window: int) -> Touch | None:
     """H72 and H73: the latest click, detail view or add of a product that had been shown to the person."""
     found = []
-    for event in events:
-        if event.type not in ("clicked", "detail_viewed", "added") or not at - window <= event.at <= at:
+    for event in past.interactions:
+        if not at - window <= event.at <= at:
             continue
-        shown = [
-            seen
-            for seen in impressions_of(events, event.product_id)
-            if event.at - window <= seen.at <= event.at
-        ]
+        shown = past.shown_in(event.product_id, event.at - window, event.at)
         if shown:
             found.append((event, shown))
     if not found:

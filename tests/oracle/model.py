@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tests.oracle.records import TOPICS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Shown:
     """One product of an impression."""
 
@@ -13,7 +13,7 @@ class Shown:
     position: int | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Line:
     """A line of a capture; money in minor units of the order's currency."""
 
@@ -25,7 +25,7 @@ class Line:
     discount: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Capture:
     """What a `captured` says of its order; money in minor units."""
 
@@ -37,7 +37,7 @@ class Capture:
     total: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RefundLine:
     """A line of a refund; the amount in 10^-4 major units."""
 
@@ -47,7 +47,7 @@ class RefundLine:
     amount_e4: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Event:
     """A valid event. `at` is its event time (H04), `record_ms` the record's timestamp. Fields of other types are None."""
 

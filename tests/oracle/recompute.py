@@ -16,7 +16,7 @@ from schemas.measures import (
 )
 from schemas.rows import ExposureRow, OrderRow, SessionRow
 from schemas.stores import Store
-from tests.oracle.credit import OrderCredit, credit_order, impressions_of
+from tests.oracle.credit import OrderCredit, Past, credit_order, impressions_of
 from tests.oracle.currencies import EXPONENT
 from tests.oracle.identity import resolve
 from tests.oracle.model import Event
@@ -44,16 +44,18 @@ def recompute(
     by_person: dict[tuple[str, str], list[Event]] = {}
     for event in events:
         by_person.setdefault((event.store_id, event.person), []).append(event)
-    credits = {
-        (order.first.store_id, order.first.order_id): credit_order(
-            order, by_person[order.first.store_id, order.first.person], stores[order.first.store_id]
-        )
-        for order in orders
-    }
+    sessions_of_person: dict[tuple[str, str], list[Session]] = {}
+    for session in sessions:
+        sessions_of_person.setdefault((session.store_id, session.person), []).append(session)
+    pasts: dict[tuple[str, str], Past] = {}
     for order in orders:
-        credit = credits[order.first.store_id, order.first.order_id]
-        exposed = exposed_by(order, credit, sessions, stores[order.first.store_id])
-        session_key = _session_key(order, sessions)
+        person, store = (order.first.store_id, order.first.person), stores[order.first.store_id]
+        if person not in pasts:
+            pasts[person] = Past.of(by_person[person])
+        own = sessions_of_person.get(person, [])
+        credit = credit_order(order, pasts[person], store)
+        exposed = exposed_by(order, credit, own, store)
+        session_key = _session_key(order, own)
         put(result.rows, "orders", order_row(order, credit, session_key, exposed, stores, rates))
     for session in sessions:
         store = stores[session.store_id]
@@ -90,14 +92,16 @@ def _viewed(session: Session, widget_id: str | None = None) -> bool:
 def exposed_by(
     order: Order, credit: OrderCredit, sessions: Sequence[Session], store: Store
 ) -> list[tuple[str, str]]:
-    """H77: (session key, widget) of the impressions of a direct line's product before its last add, in the window."""
+    """H77: (session key, widget) of the impressions of a direct line's product before its last add, in the window.
+
+    `sessions`: of the order's person in the store.
+    """
     return sorted(
         {
             (session.key, seen.event.widget_id or "")
             for line, got in zip(order.capture.lines, credit.lines, strict=True)
             if got.credit == "direct"
             for session in sessions
-            if (session.store_id, session.person) == (order.first.store_id, order.first.person)
             for seen in impressions_of(session.impressions, line.product_id)
             if seen.at <= got.added_at <= order.first.at
             and order.first.at - seen.at <= store.attribution_window_ms

@@ -89,9 +89,13 @@ def sessions_of(
                 run = []
             run.append(event)
         sessions.append(_made(store_id, person, channel, run))
+    by_person: dict[tuple[str, str, str], list[Session]] = {}
+    for session in sessions:
+        by_person.setdefault((session.store_id, session.person, session.channel), []).append(session)
     for capture in first_captures:
         if capture.session_id is None:
-            _join(capture, sessions, stores[capture.store_id])
+            own = by_person.get((capture.store_id, capture.person, capture.channel), [])
+            _join(capture, own, stores[capture.store_id])
     return sessions
 
 
@@ -100,13 +104,12 @@ def _made(store_id: str, person: str, channel: str, run: list[Event]) -> Session
 
 
 def _join(capture: Event, sessions: Sequence[Session], store: Store) -> None:
-    """H36. Open is judged by member events alone, so that which order joins first makes no difference."""
+    """H36, among the person's sessions of the channel. Open is judged by member events alone: which order joins first
+    makes no difference."""
     open_ones = [
         session
         for session in sessions
-        if (session.store_id, session.person, session.channel)
-        == (capture.store_id, capture.person, capture.channel)
-        and session.started_at <= capture.at <= session.ended_at + store.timeout(capture.channel)
+        if session.started_at <= capture.at <= session.ended_at + store.timeout(capture.channel)
     ]
     if open_ones:
         best = min(open_ones, key=lambda session: (-session.started_at, session.is_made, session.key))

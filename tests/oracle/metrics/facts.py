@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from schemas.stores import Store
-from tests.oracle.credit import LineCredit, credit_order
+from tests.oracle.credit import LineCredit, Past, credit_order
 from tests.oracle.definitions import Definition
 from tests.oracle.identity import resolve
 from tests.oracle.model import Event, Line
@@ -167,9 +167,13 @@ def _purchases(
         for session in sessions
         for event in (*session.of("captured"), *session.joined)
     }
+    pasts: dict[str, Past] = {}
     purchases = []
     for order in orders:
-        credit = credit_order(order, by_person[order.first.person], store)
+        person = order.first.person
+        if person not in pasts:
+            pasts[person] = Past.of(by_person[person])
+        credit = credit_order(order, pasts[person], store)
         paid = lines_paid(order.capture, store)
         adjustments = tuple(settle(order, paid))
         lines = tuple(
