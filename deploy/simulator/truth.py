@@ -87,6 +87,8 @@ class Truth(Struct):
     """Topic -> bucket (`dead_letter:<reason>` for dead letters) -> records."""
     types: dict[str, dict[str, int]] = {}
     """Topic -> type -> accepted events."""
+    by_store: dict[str, dict[str, int]] = {}
+    """Store -> `<topic>/<type>` -> accepted events."""
     orders: dict[str, dict[str, OrderTruth]] = {}
     sessions: dict[str, dict[str, SessionTruth]] = {}
     """Store -> `<person> <session id>` -> session; person as `c:<customer_id>` or `a:<anonymous_id>`."""
@@ -133,6 +135,9 @@ class Truth(Struct):
         elif at_ms < self.first_ms:
             self.first_ms = at_ms
         store: str = body["store_id"]
+        counts = self.by_store.setdefault(store, {})
+        name = f"{topic}/{kind}"
+        counts[name] = counts.get(name, 0) + 1
         if note is not None and self._note(store, body, at_ms, note):
             return  # only the first capture of an order is a sign of its person
         known = body.get("customer_id")
@@ -177,7 +182,7 @@ class Truth(Struct):
         for store, orders in self.orders.items():
             zone = ZoneInfo(self.zones[store])
             for order in orders.values():
-                for at_ms, currency, figures in _settle(order):
+                for at_ms, currency, figures in settled(order):
                     day = days.setdefault((store, _date(at_ms, zone), currency), OrderDay())
                     for name, value in figures.items():
                         setattr(day, name, getattr(day, name) + value)
@@ -239,7 +244,7 @@ class Truth(Struct):
         return msgspec.convert(msgspec.json.decode(data)["account"], cls)
 
 
-def _settle(order: OrderTruth) -> Iterator[tuple[int, str, dict[str, int]]]:
+def settled(order: OrderTruth) -> Iterator[tuple[int, str, dict[str, int]]]:
     """What an order adds to which instant's day, in minor units of its currency."""
     if not order.captures:
         return  # a refund of an order nobody captured counts nowhere

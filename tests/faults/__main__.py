@@ -18,6 +18,7 @@ from tests.faults import (
     cluster,
     deliveries,
     groups,
+    mixed,
     outage,
     overload,
     poison,
@@ -29,7 +30,8 @@ from tests.faults import (
 )
 from tests.faults.matrix import CASES, Case
 from tests.faults.stage import RATE, SHORT_RATE, Outcome, open_stage
-from tests.kafka.campaign.report import RESULTS, table
+from tests.kafka.campaign.dossier import Dossier
+from tests.kafka.campaign.report import RESULTS, Finding, table
 
 MODULES = (
     processes,
@@ -42,6 +44,7 @@ MODULES = (
     surroundings,
     poison,
     cluster,
+    mixed,
     soak,
 )
 """They enter their cases when they are imported."""
@@ -53,6 +56,12 @@ SOAK = "F24"
 def main() -> int:
     """Play what is asked for and was not played on this commit."""
     asked = _options()
+    if asked.judge:
+        outcome = asyncio.run(judge(asked.judge, asked.lot))
+        sys.stdout.write(
+            f"{show({asked.judge.name: outcome})}\n{outcome.finding.lot}\n{outcome.finding.show()}\n"
+        )
+        return 0 if outcome.is_right else 1
     path = RESULTS / f"faults-{_commit()}.json"
     # Others' results stay when only some cases are played again.
     known = _read(path) if path.exists() and (asked.only or not asked.again) else {}
@@ -87,7 +96,7 @@ def play(case: Case, times: int, *, rate: float = RATE, keep: bool = False) -> O
     directory = Path(tempfile.mkdtemp(prefix="faults-"))
 
     async def staged() -> Outcome:
-        async with open_stage(directory, rate=rate) as stage:
+        async with open_stage(directory, rate=rate, keep=keep) as stage:
             return await case.play(stage, times)
 
     try:
@@ -97,6 +106,14 @@ def play(case: Case, times: int, *, rate: float = RATE, keep: bool = False) -> O
             sys.stderr.write(f"  logs and data are kept in {directory}\n")
         else:
             shutil.rmtree(directory, ignore_errors=True)
+
+
+async def judge(directory: Path, lot: int | None) -> Outcome:
+    """The verdict on a long case whose directory was kept, by this lot or a new one."""
+    dossier = Dossier.read(directory)
+    async with open_stage(directory) as stage:
+        settings = dossier.settings(stage.bootstrap, stage.endpoint.url)
+        return Outcome.of(dossier, await Finding.by_lot(settings, dossier, seed=lot))
 
 
 def verdict(outcome: Outcome) -> str:
@@ -147,6 +164,10 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--again", action="store_true", help="also what was played on this commit")
     parser.add_argument("--keep", action="store_true", help="leave the directories with all logs")
+    parser.add_argument(
+        "--judge", type=Path, metavar="DIR", help="only the verdict on a kept directory, by lot"
+    )
+    parser.add_argument("--lot", type=int, help="the seed of a lot that was drawn before")
     return parser.parse_args()
 
 

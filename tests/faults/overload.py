@@ -16,6 +16,7 @@ from schemas.topics import SOURCES
 from tests.faults.bare import Bare, open_bare
 from tests.faults.matrix import case
 from tests.faults.stage import Outcome, Play, Stage, resident_mb, under_load
+from tests.kafka.campaign.load import Load
 from tests.kafka.campaign.members import Member
 from tests.kafka.campaign.report import DRAIN_SECONDS
 
@@ -61,6 +62,7 @@ async def overload(stage: Stage, times: int) -> Outcome:
     backlog_s = 15.0 if times == 1 else 120.0
 
     async def fault(play: Play) -> None:
+        assert isinstance(play.load, Load)
         for _ in range(times):
             await play.worker.leave()
             await asyncio.sleep(backlog_s)

@@ -1,21 +1,31 @@
 """A long run at an even rate with a random fault every few minutes: exact, memory flat, disk bounded."""
 
 import asyncio
+import os
+import sys
 import time
+from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from statistics import linear_regression
+from typing import NamedTuple
+
+import msgspec
 
 from tests.faults.matrix import case
 from tests.faults.proxy import Wire
 from tests.faults.servers import BROKER_KILLS
 from tests.faults.shim import Answer
-from tests.faults.stage import Outcome, Play, Stage, resident_mb, under_load
+from tests.faults.stage import Outcome, Play, Stage, process_mb, resident_mb, under_load
+from tests.kafka.campaign.kills import spread
 
 RATE = 3_000.0
 EVERY_SECONDS = 300.0
-SAMPLE_SECONDS = 10.0
+SAMPLE_SECONDS = 15.0
+# A run is stopped, not exhausted: faults that take longer than they should must not find it over.
+SPARE = 1.5
 
 
 async def kill_worker(play: Play) -> None:
@@ -61,42 +71,81 @@ NEMESIS = (
 @case("F24 a soak", "memory slope about 0, disk bounded; a random fault every five minutes", short=1, long=12)
 async def soak(stage: Stage, times: int) -> Outcome:
     async def fault(play: Play) -> None:
-        samples: list[tuple[float, float, float]] = []
+        samples: list[Sample] = []
         sampling = asyncio.create_task(sample(play, samples))
+        back: defaultdict[str, list[float]] = defaultdict(list)
         for _ in range(times):
             await asyncio.sleep(EVERY_SECONDS)
-            began = time.monotonic()
-            await play.chance.choice(NEMESIS)(play)
-            await play.works_again(max(began, time.monotonic() - 1.0))
+            what, since = play.chance.choice(NEMESIS), time.monotonic()
+            sys.stderr.write(f"  {time.strftime('%H:%M:%S')} {play.load.sent} sent, {what.__name__}\n")
+            try:
+                await what(play)
+                await play.works_again(max(since, time.monotonic() - 1.0))
+                back[what.__name__].append(play.back[-1])
+            except AssertionError as error:
+                # An hour is too long to end with the first thing that is wrong.
+                play.wrong.append(f"{what.__name__} at {play.load.sent}: {str(error)[:500]}")
+        # What is not measured must not look flat.
+        if sampling.done():
+            sampling.result()
         sampling.cancel()
+        for name, seconds in back.items():
+            play.figures[f"back_{name}_max_s"] = spread(seconds)["max"]
         # The first fifth is spent filling the caches.
         play.figures |= flatness(samples[len(samples) // 5 :])
 
-    return await under_load(stage, times, fault, rate=RATE)
+    return await under_load(stage, times, fault, rate=RATE, long=times * EVERY_SECONDS * SPARE)
 
 
-async def sample(play: Play, samples: list[tuple[float, float, float]]) -> None:
-    """(hours, worker's MB, state's MB), every few seconds until cancelled."""
-    began = time.monotonic()
-    while True:
-        hours = (time.monotonic() - began) / 3600
-        samples.append((hours, resident_mb([play.worker]), size_mb(play.stage.directory / "shop" / "state")))
-        await asyncio.sleep(SAMPLE_SECONDS)
+class Sample(NamedTuple):
+    """Hours since the begin; resident memory by process and what lies on the disk, in MB; records that were sent."""
+
+    hours: float
+    sent: int
+    worker: float
+    sink: float = 0.0
+    broker: float = 0.0
+    house: float = 0.0
+    state_disk: float = 0.0
+    broker_disk: float = 0.0
+    house_disk: float = 0.0
 
 
-def flatness(samples: Sequence[tuple[float, float, float]]) -> dict[str, float]:
-    """Growth per hour within the worker's lives (a new one begins small), the most memory, the state on disk."""
+async def sample(play: Play, samples: list[Sample]) -> None:
+    """One every few seconds until cancelled, also into `samples.jsonl` beside the data."""
+    stage, began = play.stage, time.monotonic()
+    disks = [stage.directory / name for name in ("shop/state", "kafka", "house")]
+    with (stage.directory / "samples.jsonl").open("wb") as file:
+        while True:
+            sizes = await asyncio.to_thread(lambda: [size_mb(disk) for disk in disks])
+            one = Sample(
+                round((time.monotonic() - began) / 3600, 4),
+                play.load.acknowledged,
+                resident_mb([play.worker]),
+                resident_mb([play.sink]),
+                stage.broker_mb(),
+                process_mb(stage.endpoint.process.pid),
+                *sizes,
+            )
+            samples.append(one)
+            file.write(msgspec.json.encode(one._asdict()) + b"\n")
+            file.flush()
+            await asyncio.sleep(SAMPLE_SECONDS)
+
+
+def flatness(samples: Sequence[Sample]) -> dict[str, float]:
+    """Growth per hour within the worker's lives (a new one begins small), and the most of each."""
     rises = [
-        (later[0] - earlier[0], later[1] - earlier[1])
+        (later.hours - earlier.hours, later.worker - earlier.worker)
         for earlier, later in pairwise(samples)
-        if later[1] > 0.7 * earlier[1] > 0
+        if later.worker > 0.7 * earlier.worker > 0
     ]
     grown = linear_regression(*zip(*cumulated(rises), strict=True)).slope if len(rises) > 2 else 0.0
-    return {
-        "memory_slope_mb_per_h": round(grown, 1),
-        "memory_most_mb": max((memory for _, memory, _ in samples), default=0.0),
-        "state_mb": samples[-1][2] if samples else 0.0,
+    most = {
+        f"{name}_most_mb": max((getattr(one, name) for one in samples), default=0.0)
+        for name in Sample._fields[2:]
     }
+    return {"memory_slope_mb_per_h": round(grown, 1), **most}
 
 
 def cumulated(rises: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -113,9 +162,8 @@ def cumulated(rises: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
 def size_mb(directory: Path) -> float:
     """Of all files below; what goes while we look counts nothing."""
     total = 0
-    for file in directory.rglob("*"):
-        try:
-            total += file.stat().st_size
-        except FileNotFoundError:
-            continue
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += os.stat(os.path.join(folder, name)).st_size
     return round(total / 1_048_576, 1)

@@ -7,24 +7,30 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import psutil
 from msgspec import Struct
 
 from deploy.local import ports
+from deploy.local.errors import LocalStackError
 from deploy.local.kafka import KafkaBroker
 from deploy.local.supervisor import Supervisor
+from deploy.simulator.truth import Truth
 from deploy.simulator.wire import SimRecord
 from schemas.stores import Store
 from tests.faults.proxy import TcpProxy
 from tests.faults.shim import ClickHouseShim
 from tests.fixtures.clickhouse import ClickHouseEndpoint, running_endpoint
+from tests.kafka.campaign.dossier import Dossier
 from tests.kafka.campaign.kills import spread
 from tests.kafka.campaign.load import Load
+from tests.kafka.campaign.loading import Loading
 from tests.kafka.campaign.members import Member
 from tests.kafka.campaign.moving import Moving
 from tests.kafka.campaign.report import DRAIN_SECONDS, Finding
-from tests.kafka.campaign.shops import DAY_SECONDS, large_history
+from tests.kafka.campaign.sampled import MOST_RECORDS
+from tests.kafka.campaign.shops import DAY_SECONDS, History, large_history, many_shops
 from tests.kafka.pipeline_kit import PARTITIONS, Installation, installation
 
 RATE = 1_000.0
@@ -33,6 +39,8 @@ SHORT_RATE = 300.0
 # Seconds of event time in a second: what a fault holds up for a minute stays within the allowed lateness.
 LIFE = 300.0
 LONGEST_SECONDS = 3 * 3_600
+# Of a long case: as many as an ordinary shop's people leave in two weeks.
+RECORDS_A_PERSON = 270
 
 Change = Callable[[Iterator[SimRecord]], Iterable[SimRecord]]
 """What becomes of a history on its way."""
@@ -46,6 +54,11 @@ class Outcome(Struct, kw_only=True):
     finding: Finding
     wrong: list[str] = []
     """What went otherwise than promised, apart from differences."""
+
+    @classmethod
+    def of(cls, dossier: Dossier, finding: Finding) -> Self:
+        """Of what was written down when it was over, and what was found since."""
+        return cls(times=dossier.times, figures=dossier.figures, finding=finding, wrong=dossier.wrong)
 
     @property
     def is_right(self) -> bool:
@@ -66,6 +79,8 @@ class Stage:
     replicas: int = 1
     rate: float = RATE
     """Records a second of a case that does not want another."""
+    keep: bool = False
+    """Leave topics and tables when it is over: a verdict may be given again."""
 
     @property
     def bootstrap(self) -> str:
@@ -84,12 +99,20 @@ class Stage:
             partitions=partitions,
             security=None,
             replicas=self.replicas,
+            keep=self.keep,
             **env,
         )
 
     def signal_broker(self, number: int) -> None:
         """To the broker's process."""
         self.supervisor.kill("kafka", number)
+
+    def broker_mb(self) -> float:
+        """Resident memory of the broker, in MB; 0 while it does not run."""
+        try:
+            return process_mb(self.supervisor.pid("kafka"))
+        except LocalStackError:
+            return 0.0
 
     async def broker_returns(self) -> None:
         """Start the broker again after it has ended."""
@@ -98,15 +121,15 @@ class Stage:
 
 
 @asynccontextmanager
-async def open_stage(directory: Path, *, rate: float = RATE) -> AsyncIterator[Stage]:
-    """Servers on free ports; nothing of them runs afterwards."""
+async def open_stage(directory: Path, *, rate: float = RATE, keep: bool = False) -> AsyncIterator[Stage]:
+    """Servers on free ports, on what lies in the directory; nothing of them runs afterwards."""
     with running_endpoint(directory / "house") as endpoint:
         port = ports.free_port()
         async with TcpProxy(port) as wire, ClickHouseShim(endpoint.url) as house, Supervisor() as supervisor:
             advertised = {"advertised.listeners": f"CLIENT://127.0.0.1:{wire.port}"}
             broker = KafkaBroker.on(directory / "kafka", port=port, properties=advertised)
             await supervisor.start(await asyncio.to_thread(broker.prepare))
-            yield Stage(directory, supervisor, broker, wire, house, endpoint, rate=rate)
+            yield Stage(directory, supervisor, broker, wire, house, endpoint, rate=rate, keep=keep)
 
 
 @dataclass
@@ -118,7 +141,7 @@ class Play:
 
     stage: Stage
     shop: Installation
-    load: Load
+    load: Load | Loading
     moving: Moving
     chance: random.Random
     times: int
@@ -127,10 +150,16 @@ class Play:
     began: float
     loading: "asyncio.Task[int]"
     over: asyncio.Event
+    history: History
     back: list[float] = field(default_factory=list)
     pauses: list[float] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
+
+    @property
+    def truth(self) -> Truth:
+        """What is known of all that was sent, once `loading` is over."""
+        return self.load.truth if isinstance(self.load, Loading) else self.history.truth
 
     @property
     def worker(self) -> Member:
@@ -198,23 +227,34 @@ class Play:
         await self.shop.caught_up(seconds=DRAIN_SECONDS)
         drained = time.monotonic() - self.began - seconds
         ends = sum(len(member.unasked) for member in self.shop.members.values())
-        # The oracle of a million records takes minutes of this process, which is also the proxy: members that lived on
-        # would lose their sessions and end, again and again.
+        # The oracle takes minutes of this process, which is also the proxy: members that lived on would lose their
+        # sessions and end, again and again.
         await self.shop.close()
-        finding = await Finding.of(self.shop, sent=self.load.sent, seconds=seconds)
-        finding.drain_seconds = round(drained, 1)
         figures = {
             f"{what}_{name}_s": value
             for what, times in (("back", self.back), ("pause", self.pauses))
             for name, value in (spread(times) if times else {}).items()
             if name != "n"
         }
-        return Outcome(
+        dossier = Dossier(
+            application=self.shop.settings.application,
+            partitions=self.shop.settings.partitions,
+            stores=self.shop.stores,
+            truth=self.truth,
+            sent=self.load.sent,
+            seconds=round(seconds, 1),
+            drain_seconds=round(drained, 1),
             times=self.times,
             figures={**figures, **self.figures, "ended_by_themselves": ends},
-            finding=finding,
             wrong=self.wrong,
         )
+        await asyncio.to_thread(dossier.write, self.stage.directory)
+        if isinstance(self.load, Loading) and self.load.sent > MOST_RECORDS:
+            finding = await Finding.by_lot(self.shop.settings, dossier)
+        else:
+            finding = await Finding.of(self.shop, sent=self.load.sent, seconds=seconds)
+            finding.drain_seconds = dossier.drain_seconds
+        return Outcome.of(dossier, finding)
 
 
 @asynccontextmanager
@@ -228,17 +268,29 @@ async def playing(
     partitions: int = PARTITIONS,
     change: Change = lambda records: records,
     env: Mapping[str, str] | None = None,
+    long: float = 0.0,
 ) -> AsyncIterator[Play]:
-    """An installation at work, under load until `Play.finish`; nothing of it runs afterwards. `env`: for all."""
+    """An installation at work, under load until `Play.finish`; nothing of it runs afterwards. `env`: for all.
+
+    `long`: it may last so many seconds, and be more than can be verified whole: twenty shops instead of three, many
+    people, and the load is a process of its own.
+    """
     rate = rate or stage.rate
-    events = int(rate * LONGEST_SECONDS)
-    history = large_history(events, people=4_000, days=LONGEST_SECONDS * LIFE / DAY_SECONDS, seed=seed)
+    events = int(rate * (long or LONGEST_SECONDS))
+    days = (long or LONGEST_SECONDS) * LIFE / DAY_SECONDS
+    if long:
+        history = many_shops(events, people=events // RECORDS_A_PERSON, days=days, seed=seed)
+    else:
+        history = large_history(events, people=4_000, days=days, seed=seed)
     stores = history.scenario.settings()
     directory = stage.directory / "shop"
     async with stage.installation(directory, stores, partitions=partitions, env=env or {}) as shop:
         crew = [await shop.worker(str(number)) for number in range(workers)]
         sink = await shop.sink()
-        load, over = shop.load(change(history.records)), asyncio.Event()
+        load: Load | Loading = shop.load(change(history.records))
+        if long:
+            load = Loading(shop.settings, history.scenario, stamped_at_ms=history.scenario.end_ms)
+        over = asyncio.Event()
         began = time.monotonic()
         loading = asyncio.create_task(load.run(rate=rate, enough=over.is_set))
         try:
@@ -246,7 +298,9 @@ async def playing(
                 await moving.all_after(began)
                 await sink.works()
                 chance = random.Random(seed)
-                yield Play(stage, shop, load, moving, chance, times, crew, sink, began, loading, over)
+                yield Play(
+                    stage, shop, load, moving, chance, times, crew, sink, began, loading, over, history
+                )
         finally:
             loading.cancel()
             await asyncio.wait([loading])
@@ -265,10 +319,11 @@ async def under_load(
     partitions: int = PARTITIONS,
     change: Change = lambda records: records,
     env: Mapping[str, str] | None = None,
+    long: float = 0.0,
 ) -> Outcome:
     """Do `fault` to an installation at work, then let it finish and compare all of it with the oracle."""
     async with playing(
-        stage, times, rate=rate, workers=workers, partitions=partitions, change=change, env=env
+        stage, times, rate=rate, workers=workers, partitions=partitions, change=change, env=env, long=long
     ) as play:
         await fault(play)
         return await play.finish()
@@ -276,11 +331,16 @@ async def under_load(
 
 def resident_mb(members: Iterable[Member]) -> float:
     """Resident memory of the members' processes together, in MB; what has just ended counts nothing."""
+    return round(sum(process_mb(member.process.pid) for member in members), 1)
+
+
+def process_mb(pid: int) -> float:
+    """Resident memory of a process and those below it, in MB; 0 if it has just ended."""
     total = 0
-    for member in members:
-        try:
-            root = psutil.Process(member.process.pid)
-            total += sum(one.memory_info().rss for one in (root, *root.children(recursive=True)))
-        except psutil.NoSuchProcess:
-            continue
+    try:
+        root = psutil.Process(pid)
+        for one in (root, *root.children(recursive=True)):
+            total += one.memory_info().rss
+    except psutil.NoSuchProcess:
+        pass
     return round(total / 1_048_576, 1)

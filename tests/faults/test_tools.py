@@ -12,7 +12,7 @@ from tests.faults.__main__ import is_meant
 from tests.faults.matrix import CASES
 from tests.faults.proxy import TcpProxy, Wire
 from tests.faults.shim import Answer, ClickHouseShim
-from tests.faults.soak import flatness
+from tests.faults.soak import Sample, flatness
 
 SOON = 0.2
 
@@ -108,8 +108,8 @@ def test_a_case_is_named_by_its_number_or_by_how_its_name_begins() -> None:
 
 
 def test_growth_is_told_within_lives_and_not_over_restarts() -> None:
-    grown = flatness([(hour / 10, 100.0 + hour, 5.0) for hour in range(50)])
+    grown = flatness([Sample(hour / 10, 0, 100.0 + hour) for hour in range(50)])
     assert grown["memory_slope_mb_per_h"] == pytest.approx(10.0)
-    lives = [(hour / 10, 100.0 if hour % 10 else 40.0, 5.0) for hour in range(50)]
-    assert flatness([sample for sample in lives if sample[1] == 100.0])["memory_slope_mb_per_h"] == 0.0
-    assert grown["memory_most_mb"] == 149.0
+    lives = [Sample(hour / 10, 0, 100.0 if hour % 10 else 40.0) for hour in range(50)]
+    assert flatness([sample for sample in lives if sample.worker == 100.0])["memory_slope_mb_per_h"] == 0.0
+    assert grown["worker_most_mb"] == 149.0

@@ -163,11 +163,13 @@ async def installation(
     partitions: int = PARTITIONS,
     security: Mapping[str, str] | None = None,
     replicas: int = 1,
+    keep: bool = False,
     **env: str,
 ) -> AsyncIterator[Installation]:
     """Topics and tables made; at the end every process has ended and the database is gone. `env`: settings for all.
 
-    `security`: fields of the section `kafka` beside the address; `ca_file` is for both servers.
+    `keep`: the database stays. `security`: fields of the section `kafka` beside the address; `ca_file` is for both
+    servers.
     """
     secure = dict(security or {})
     ca_file = secure.get("ssl_cafile")
@@ -193,7 +195,8 @@ async def installation(
         yield shop
     finally:
         await shop.close()
-        await asyncio.to_thread(_drop, shop)
+        if not keep:
+            await asyncio.to_thread(_drop, shop)
 
 
 def _drop(shop: Installation) -> None:

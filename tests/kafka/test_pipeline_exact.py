@@ -23,7 +23,7 @@ LIVE_SECONDS = 60
 async def test_a_straight_run_equals_the_oracle(
     kafka: str, clickhouse: ClickHouseEndpoint, tmp_path: Path
 ) -> None:
-    scenario, story = small_history()
+    scenario, story, _ = small_history()
     records = list(story)
     async with installation(kafka, clickhouse.url, tmp_path, scenario.settings()) as shop:
         worker, sink = await shop.worker(), await shop.sink()

@@ -100,7 +100,7 @@ async def test_every_part_works_over_encrypted_connections_alone(
 ) -> None:
     if not has_openssl():
         pytest.skip("no openssl here, which takes the key out of keytool's store")
-    scenario, _ = small_history(visits=1)
+    scenario, _, _ = small_history(visits=1)
     async with encrypted(clickhouse.port, server_context(identity)) as port:
         url = f"https://127.0.0.1:{port}"
         directory = tmp_path / "data"

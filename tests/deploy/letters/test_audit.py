@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]
 async def test_every_account_balances_and_each_injected_loss_is_named(
     kafka: str, clickhouse: ClickHouseEndpoint, tmp_path: Path
 ) -> None:
-    scenario, story = small_history(visits=3)
+    scenario, story, _ = small_history(visits=3)
     records = list(story)
     stores = scenario.settings()
     async with installation(kafka, clickhouse.url, tmp_path, stores, partitions=2) as shop:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import platform
+import secrets
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -12,6 +13,9 @@ from typing import Any, Self
 import msgspec
 from msgspec import Struct
 
+from streams.settings import Settings
+from tests.kafka.campaign.dossier import Dossier
+from tests.kafka.campaign.sampled import Lot, judge_long
 from tests.kafka.campaign.verdict import differences, summary
 from tests.kafka.pipeline_kit import Installation
 from tests.oracle.records import RawRecord
@@ -31,6 +35,26 @@ class Finding(Struct, kw_only=True):
     counts: dict[str, int]
     difference_count: int
     differences: list[str]
+    lot: Lot | None = None
+    """The shops that were computed again; None: all were."""
+
+    @classmethod
+    async def by_lot(cls, settings: Settings, dossier: Dossier, *, seed: int | None = None) -> Self:
+        """Compare all with the account, and shops drawn by lot with the oracle. All that was sent must be visible.
+
+        `seed`: of a lot that was drawn before; by default it is new, and nothing in the run can have known it.
+        """
+        drawn = secrets.randbits(32) if seed is None else seed
+        judged = await judge_long(settings, dossier.stores, dossier.truth, seed=drawn)
+        return cls(
+            sent=judged.records,
+            seconds=dossier.seconds,
+            drain_seconds=dossier.drain_seconds,
+            counts=judged.counts,
+            difference_count=len(judged.differences),
+            differences=judged.differences[:KEPT],
+            lot=judged.lot,
+        )
 
     @classmethod
     async def of(

@@ -20,7 +20,7 @@ from tests.worlds import compare
 
 HOUR_MS = 3_600_000
 BUCKETS = ("accepted", "duplicate", "test_traffic", "dead_letter", "too_late", "forwarded")
-# Of the oracle's: it looks through all sessions for each order, so its time grows with the square of a part.
+# Of the oracle's: so many events are in memory at once.
 RECORDS_A_PART = 2_000
 
 
@@ -30,19 +30,24 @@ def differences(records: Sequence[RawRecord], stores: Mapping[str, Store], visib
     Rows cell by cell, dead letters byte for byte, the ledger by topic, partition and hour. What was too late only the
     arrival can tell: each such record must at least have been behind its partition by more than the allowed lateness.
     """
-    late = {
-        (row.topic, row.partition, row.offset) for row in visible.dead_letters if row.reason == "too_late"
-    }
+    late = too_late_of(visible)
     oracle = recompute_in_parts(records, stores, too_late=late)
     found = [
         f"row: {difference} (tables left, oracle right)" for difference in compare(visible.rows, oracle.rows)
     ]
     found += [f"row: {double} has several" for double in visible.doubles]
-    found += _of_links(oracle, visible)
-    found += _of_dead_letters(records, oracle, visible.dead_letters)
+    found += of_links(oracle, visible)
+    found += of_dead_letters(records, oracle, visible.dead_letters)
     found += _of_ledger(records, oracle, visible.ledger)
     found += _of_lateness(records, stores, late)
     return found
+
+
+def too_late_of(visible: Visible) -> set[Origin]:
+    """The records that were called too late."""
+    return {
+        (row.topic, row.partition, row.offset) for row in visible.dead_letters if row.reason == "too_late"
+    }
 
 
 def recompute_in_parts(
@@ -107,8 +112,8 @@ def _names(record: RawRecord) -> list[Any]:
     return names or [record.origin]
 
 
-def _of_links(oracle: OracleResult, visible: Visible) -> list[str]:
-    """From when on each device was whose."""
+def of_links(oracle: OracleResult, visible: Visible) -> list[str]:
+    """From when on each device was whose, as the tables say it and as the oracle does."""
     turns = set()
     for (store_id, device), links in links_of(oracle.accepted).items():
         for number, link in enumerate(links):
@@ -120,9 +125,10 @@ def _of_links(oracle: OracleResult, visible: Visible) -> list[str]:
     ]
 
 
-def _of_dead_letters(
+def of_dead_letters(
     records: Sequence[RawRecord], oracle: OracleResult, letters: Sequence[DeadLetterRow]
 ) -> list[str]:
+    """Dead letters of these records, byte for byte; there must be no others."""
     found = []
     by_origin = {(row.topic, row.partition, row.offset): row for row in letters}
     if len(by_origin) != len(letters):
@@ -155,7 +161,8 @@ def _of_dead_letters(
     return found + [f"dead letter {origin}: there is no such record" for origin in by_origin]
 
 
-def _of_ledger(records: Sequence[RawRecord], oracle: OracleResult, ledger: Sequence[LedgerRow]) -> list[str]:
+def books_of(ledger: Sequence[LedgerRow]) -> tuple[dict[Any, dict[str, int]], list[str]]:
+    """(topic, partition, hour) -> read and buckets; and where a row does not add up in itself."""
     found = []
     books: dict[Any, dict[str, int]] = {}
     for row in ledger:
@@ -165,6 +172,11 @@ def _of_ledger(records: Sequence[RawRecord], oracle: OracleResult, ledger: Seque
         if sum(row.reason_counts) != row.dead_letter:
             found.append(f"ledger: the reasons do not add up to the dead letters: {row}")
         books[row.topic, row.partition, row.hour] = {"read": row.read, **buckets}
+    return books, found
+
+
+def _of_ledger(records: Sequence[RawRecord], oracle: OracleResult, ledger: Sequence[LedgerRow]) -> list[str]:
+    books, found = books_of(ledger)
     must_be: defaultdict[Any, Counter[str]] = defaultdict(Counter)
     for record in records:
         hour = max(record.timestamp, 0) // HOUR_MS * HOUR_MS

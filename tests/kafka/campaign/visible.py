@@ -1,7 +1,7 @@
 """What went in and what can be seen: the source topics as they lie in Kafka, the tables as ClickHouse answers."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -31,31 +31,36 @@ class Visible(NamedTuple):
     """Keys of facts that have more than one row, under several days of birth."""
 
 
-def read_tables(client: Any) -> Visible:
-    """Everything that a reader of ClickHouse sees now. `client`: clickhouse-connect, on the installation's database."""
-    facts = [(table, row) for table in FACTS for row in read_table(client, table)]
+def read_tables(client: Any, stores: Collection[str] = ()) -> Visible:
+    """Everything that a reader of ClickHouse sees now. `client`: clickhouse-connect, on the installation's database.
+
+    `stores`: facts and links of these only, if any are given.
+    """
+    facts = [(table, row) for table in FACTS for row in read_table(client, table, stores)]
     times = Counter((table, row_key(table, row)) for table, row in facts)
     return Visible(
         fold_rows(facts),
         read_table(client, "ledger"),
         read_table(client, "dead_letters"),
         read_table(client, "watermarks"),
-        read_table(client, "links"),
+        read_table(client, "links", stores),
         [f"{table} {key}" for (table, key), count in times.items() if count > 1],
     )
 
 
-def read_table(client: Any, table: str) -> list[Any]:
-    """The visible rows of a table as row structs, by key."""
+def read_table(client: Any, table: str, stores: Collection[str] = ()) -> list[Any]:
+    """The visible rows of a table as row structs, by key; of these stores only, if any are given."""
     described = TABLES[table]
     columns = ", ".join(_plain(column.name, column.type) for column in described.columns)
     key = ", ".join(described.key)
     # In one array: read in two queries, rows and their number could differ.
-    query = f"SELECT {columns} FROM {table} FINAL ORDER BY {key}"
-    answer = client.raw_query(query, fmt="MsgPack")
+    where = "WHERE store_id IN {stores:Array(String)}" if stores else ""
+    bound = {"stores": sorted(stores)} if stores else None
+    query = f"SELECT {columns} FROM {table} FINAL {where} ORDER BY {key}"
+    answer = client.raw_query(query, parameters=bound, fmt="MsgPack")
     decoder = msgspec.msgpack.Decoder()
     width = len(described.columns)
-    count = client.query(f"SELECT count() FROM {table} FINAL").result_rows[0][0]
+    count = client.query(f"SELECT count() FROM {table} FINAL {where}", parameters=bound).result_rows[0][0]
     values = decoder.decode(b"\xdd" + (count * width).to_bytes(4, "big") + answer)
     raw = RAW.get(described.row, set())
     return [
@@ -88,18 +93,23 @@ def _text(value: Any) -> Any:
 
 async def read_sources(settings: Settings, topics: Iterable[str] = SOURCES) -> list[RawRecord]:
     """Every committed record of the source topics (short names), as any reader gets them: the oracle's input."""
-    records: list[RawRecord] = []
+    return [record async for record in scan_sources(settings, topics)]
+
+
+async def scan_sources(settings: Settings, topics: Iterable[str] = SOURCES) -> AsyncIterator[RawRecord]:
+    """Likewise, one after the other: ten million of them have no place in memory."""
     for topic in topics:
-        for record in await read_topic(settings, settings.topics.source(topic)):
+        async for record in _scan(settings, settings.topics.source(topic)):
             timestamp = None if record.timestamp < 0 else record.timestamp
-            records.append(
-                RawRecord(topic, record.partition, record.offset, timestamp, record.key, record.value)
-            )
-    return records
+            yield RawRecord(topic, record.partition, record.offset, timestamp, record.key, record.value)
 
 
 async def read_topic(settings: Settings, topic: str) -> list[Any]:
     """All committed records of a topic up to its present ends, partition by partition, in offset order."""
+    return [record async for record in _scan(settings, topic)]
+
+
+async def _scan(settings: Settings, topic: str) -> AsyncIterator[Any]:
     consumer = AIOKafkaConsumer(
         **settings.kafka_client_options(), isolation_level="read_committed", auto_offset_reset="earliest"
     )
@@ -107,13 +117,12 @@ async def read_topic(settings: Settings, topic: str) -> list[Any]:
     try:
         partitions = [TopicPartition(topic, number) for number in range(settings.partitions)]
         ends: Mapping[TopicPartition, int] = await consumer.end_offsets(partitions)
-        records: list[Any] = []
         for partition in partitions:
             consumer.assign([partition])
             await consumer.seek_to_beginning(partition)
             while await consumer.position(partition) < ends[partition]:
                 for batch in (await consumer.getmany(timeout_ms=50)).values():
-                    records += batch
-        return records
+                    for record in batch:
+                        yield record
     finally:
         await consumer.stop()

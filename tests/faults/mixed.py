@@ -1,0 +1,95 @@
+"""kill -9 of worker, sink and broker, one after the other and on top of each other, while a million records come."""
+
+import asyncio
+import signal
+import sys
+import time
+from collections import defaultdict
+
+from tests.faults.matrix import case
+from tests.faults.shim import Answer
+from tests.faults.stage import Outcome, Play, Stage, under_load
+from tests.kafka.campaign.killing import EARLY_SHARE, TRAILING_SECONDS
+from tests.kafka.campaign.kills import spread
+
+WORKER, SINK, BROKER = "worker", "sink", "broker"
+VICTIMS = (WORKER, SINK, WORKER, SINK, BROKER)
+RATE = 800.0
+# Of a case at length: a hundred kills over a million records.
+RECORDS_A_KILL = 10_000
+AGAIN_SECONDS = 20.0
+LONG = 20
+
+
+@case("F1/F8 kill -9 of worker, sink and broker, mixed", "processing again p95 <= 20 s", short=5, long=100)
+async def mixed_kills(stage: Stage, times: int) -> Outcome:
+    """One in five falls while what the one before it broke is still coming back."""
+    is_long = times >= LONG
+
+    async def fault(play: Play) -> None:
+        again: defaultdict[str, list[float]] = defaultdict(list)
+        victims = [VICTIMS[number % len(VICTIMS)] for number in range(times)]
+        play.chance.shuffle(victims)
+        for number, victim in enumerate(victims):
+            if is_long:
+                await sent(play, number * RECORDS_A_KILL)
+            await play.pause(0.0, 3.0)
+            killed = time.monotonic()
+            await kill(play, victim)
+            if play.chance.random() < EARLY_SHARE and number + 1 < times:
+                continue
+            try:
+                await works_again(play, victim, killed)
+                again[victim].append(time.monotonic() - killed)
+            except AssertionError as error:
+                # What is wrong with one of a hundred does not spare the others.
+                play.wrong.append(f"{victim} at {play.load.sent}: {str(error)[:500]}")
+        if is_long:
+            await sent(play, times * RECORDS_A_KILL)
+        play.figures |= {
+            f"again_{victim}_{name}_s": value
+            for victim, seconds in again.items()
+            for name, value in spread(seconds).items()
+            if name != "n"
+        }
+        p95 = spread(one for seconds in again.values() for one in seconds)["p95"]
+        play.figures |= {"again_p95_s": p95}
+        play.expect(p95 <= AGAIN_SECONDS, f"processing again took {p95} s in one of twenty")
+
+    rate = RATE if is_long else 0.0
+    seconds = 4 * times * RECORDS_A_KILL / RATE if is_long else 0.0
+    return await under_load(stage, times, fault, rate=rate, long=seconds)
+
+
+async def sent(play: Play, records: int) -> None:
+    """Wait until so many were sent."""
+    while play.load.sent < records and not play.loading.done():
+        await asyncio.sleep(0.1)
+
+
+async def kill(play: Play, victim: str) -> None:
+    """Now; it is on its way back when this returns."""
+    sys.stderr.write(f"  {time.strftime('%H:%M:%S')} {play.load.sent} sent, kill -9 of the {victim}\n")
+    if victim == BROKER:
+        play.stage.signal_broker(signal.SIGKILL)
+        await play.stage.broker_returns()
+        return
+    member = play.worker if victim == WORKER else play.sink
+    starts = member.starts
+    member.kill()
+    # Until its successor runs, its log tells of the partitions of the dead one.
+    while member.starts == starts:
+        await asyncio.sleep(0.005)
+
+
+async def works_again(play: Play, victim: str, killed: float) -> None:
+    """Wait until every partition commits, and, after a kill of the sink, until ClickHouse has taken rows from it."""
+    if victim == SINK:
+        await play.sink.works()
+        answered = play.stage.house.answered
+        before, deadline = answered[Answer.TRUE], time.monotonic() + 60.0
+        while answered[Answer.TRUE] == before:
+            assert time.monotonic() < deadline, f"no rows from the sink\n{play.sink.tail()}"
+            await asyncio.sleep(0.02)
+        return
+    await play.works_again(killed, trailing=TRAILING_SECONDS if victim == WORKER else 0.0)
