@@ -75,6 +75,8 @@ SESSION_FLAGS: Final = {
     "ordered": "(orders > 0)",
     "exposed": "(impressions > 0)",
     "viewed": "viewed",
+    "converting": "notEmpty(conversions)",
+    "unpriced": "arrayExists(each -> each.7, conversions)",
 }
 """What a session is or is not, from the lowest bit of its `flags` up: sessions are counted by this one number."""
 
@@ -82,7 +84,7 @@ _FLAGS: Final = Derived(
     "flags",
     "UInt16",
     " + ".join(f"{1 << bit} * {sql}" for bit, sql in enumerate(SESSION_FLAGS.values())),
-    f"bits from the lowest: {', '.join(SESSION_FLAGS)} (M1, M32, H42, M41, M2, M12, M11, M16, M17)",
+    f"bits from the lowest: {', '.join(SESSION_FLAGS)} (M1, M32, H42, M41, M2, M12, M11, M16, M17, M10, H87)",
     codec="T64",
 )
 
@@ -123,6 +125,59 @@ _EXPOSED: Final = Derived(
     f"arrayMap(key -> {_hashed('person', 'key')}, exposed_session)",
     "128-bit hash of store, person and session, for each of exposed_session",
 )
+# Nearly every exposure is of one day and channel: its three arrays need not be unpacked to count who was reached.
+_SPREAD: Final = Derived(
+    "spread",
+    "UInt8",
+    "length(shown_dates) != 1",
+    "0: shown on one date in one channel, which shown_date, shown_channel and first_shown_at tell",
+)
+_SHOWN_DATE: Final = Derived("shown_date", "Date", "shown_dates[1]", "the first of shown_dates")
+_SHOWN_CHANNEL: Final = Derived(
+    "shown_channel", "LowCardinality(String)", "shown_channels[1]", "the first of shown_channels"
+)
+
+
+def _paid(name: str, condition: str, says: str) -> tuple[Derived, Derived]:
+    """What was paid for some lines of an order, and the same in the reporting currency."""
+
+    def total(paid: str) -> str:
+        if not condition:
+            return f"arraySum({paid})"
+        return (
+            f"arraySum((amount, earned, only) -> if({condition}, amount, 0), {paid}, credit, exposure_only)"
+        )
+
+    return (
+        Derived(name, "Int64", total("paid"), says, codec=_INSTANT_CODEC),
+        Derived(
+            f"reporting_{name}",
+            "Int64",
+            total("reporting_paid"),
+            f"{says}, in the reporting currency",
+            codec=_INSTANT_CODEC,
+        ),
+    )
+
+
+# What a report adds up of an order, as plain numbers: to unpack the arrays of its lines took most of the time.
+_ORDER_SUMS: Final = (
+    *_paid("lines_paid", "", "what the lines add up to: total - shipping - tax"),
+    *_paid("direct_paid", "earned = 'direct'", "paid for lines with direct credit (M14)"),
+    *_paid("assisted_paid", "earned = 'assisted'", "paid for lines with assisted credit (M15)"),
+    *_paid(
+        "shown_only_paid", "only", "paid for lines that were shown and never added to the cart (E21, H75)"
+    ),
+    Derived("units", "UInt64", "arraySum(quantity)", "over all lines", codec=_INSTANT_CODEC),
+    Derived(
+        "direct_units",
+        "UInt64",
+        "arraySum((number, earned) -> if(earned = 'direct', number, 0), quantity, credit)",
+        "units of lines with direct credit",
+        codec=_INSTANT_CODEC,
+    ),
+    Derived("has_direct", "UInt8", "has(credit, 'direct')", "1: a line has direct credit"),
+)
 _EXECUTION: Final = _hash("execution_hash", "store and execution", "execution_id")
 _CUSTOMER: Final = Derived(
     "is_customer", "UInt8", "startsWith(person, 'c:')", "the person is an identified customer"
@@ -156,14 +211,14 @@ TABLES: Final = {
             "exposures",
             rows.ExposureRow,
             ("store_id", "person", "session_key", "widget_id"),
-            (_PERSON, _SESSION),
+            (_PERSON, _SESSION, _SPREAD, _SHOWN_DATE, _SHOWN_CHANNEL),
             by_day=True,
         ),
         Table(
             "orders",
             rows.OrderRow,
             ("store_id", "order_id"),
-            (_PERSON, _CUSTOMER, _SESSION, _EXPOSED, _GONE_AT),
+            (_PERSON, _CUSTOMER, _SESSION, _EXPOSED, _GONE_AT, *_ORDER_SUMS),
             by_day=True,
         ),
         Table(

@@ -50,7 +50,7 @@ CREATE TABLE IF NOT EXISTS sessions (
     `session_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person, session_key)) COMMENT '128-bit hash of store, person and session, for distinct counts and joins' CODEC(NONE),
     `personalized` UInt8 MATERIALIZED notEmpty(experience_id) COMMENT '1: at least one experience was served (M2)',
     `conversions` Array(Tuple(goal LowCardinality(String), at DateTime64(3, 'UTC'), date Date, value Int64, currency LowCardinality(String), exponent UInt8, unpriced UInt8, experiences Array(LowCardinality(String)))) MATERIALIZED arrayFilter(each -> notEmpty(each.8), arrayMap((named, goal, at, date, valued, value, currency, exponent) -> (goal, at, date, value, currency, exponent, goal = 'purchase' AND NOT valued, if(named != '', [named], arrayDistinct(arrayFilter((id, first) -> first <= at, experience_id, experience_first_at)))), goal_experience_id, goal_id, goal_at, goal_date, goal_valued, goal_value, goal_currency, goal_exponent)) COMMENT 'goal conversions that an experience has earned: the one they name, else those served at or before them (E39, H86); unpriced: a purchase, worth what the closest order is (H87)',
-    `flags` UInt16 MATERIALIZED 1 * present + 2 * active + 4 * (messages_in = 1 AND activities + clicks + detail_views + adds + removes + empties + orders = 0) + 8 * (supports > 0) + 16 * notEmpty(experience_id) + 32 * (notEmpty(experience_id) AND notEmpty(conversions)) + 64 * (orders > 0) + 128 * (impressions > 0) + 256 * viewed COMMENT 'bits from the lowest: present, active, one_message, supported, personalized, earned_goal, ordered, exposed, viewed (M1, M32, H42, M41, M2, M12, M11, M16, M17)' CODEC(T64)
+    `flags` UInt16 MATERIALIZED 1 * present + 2 * active + 4 * (messages_in = 1 AND activities + clicks + detail_views + adds + removes + empties + orders = 0) + 8 * (supports > 0) + 16 * notEmpty(experience_id) + 32 * (notEmpty(experience_id) AND notEmpty(conversions)) + 64 * (orders > 0) + 128 * (impressions > 0) + 256 * viewed + 512 * notEmpty(conversions) + 1024 * arrayExists(each -> each.7, conversions) COMMENT 'bits from the lowest: present, active, one_message, supported, personalized, earned_goal, ordered, exposed, viewed, converting, unpriced (M1, M32, H42, M41, M2, M12, M11, M16, M17, M10, H87)' CODEC(T64)
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
@@ -79,7 +79,10 @@ CREATE TABLE IF NOT EXISTS exposures (
     `version` UInt64,
     `is_deleted` UInt8,
     `person_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person)) COMMENT '128-bit hash of store and person, for distinct counts and joins' CODEC(NONE),
-    `session_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person, session_key)) COMMENT '128-bit hash of store, person and session, for distinct counts and joins' CODEC(NONE)
+    `session_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person, session_key)) COMMENT '128-bit hash of store, person and session, for distinct counts and joins' CODEC(NONE),
+    `spread` UInt8 MATERIALIZED length(shown_dates) != 1 COMMENT '0: shown on one date in one channel, which shown_date, shown_channel and first_shown_at tell',
+    `shown_date` Date MATERIALIZED shown_dates[1] COMMENT 'the first of shown_dates',
+    `shown_channel` LowCardinality(String) MATERIALIZED shown_channels[1] COMMENT 'the first of shown_channels'
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
@@ -140,7 +143,18 @@ CREATE TABLE IF NOT EXISTS orders (
     `is_customer` UInt8 MATERIALIZED startsWith(person, 'c:') COMMENT 'the person is an identified customer',
     `session_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person, session_key)) COMMENT '128-bit hash of store, person and session, for distinct counts and joins' CODEC(NONE),
     `exposed_hash` Array(UInt128) MATERIALIZED arrayMap(key -> reinterpretAsUInt128(sipHash128(store_id, person, key)), exposed_session) COMMENT '128-bit hash of store, person and session, for each of exposed_session',
-    `gone_at` DateTime64(3, 'UTC') MATERIALIZED arrayMin(arrayFilter(at -> at > toDateTime64(0, 3, 'UTC'), [adjusted_at[indexOf(adjustment, 'cancel')], if(arraySum(paid) > 0, adjusted_at[arrayFirstIndex(taken -> taken >= arraySum(paid), arrayCumSum(arrayMap((kind, lines) -> if(kind = 'refund', arraySum(lines), 0), adjustment, adjustment_lines)))], toDateTime64(0, 3, 'UTC')), toDateTime64('2299-01-01 00:00:00', 3, 'UTC')])) COMMENT 'when it ceased to be a receipt: its cancel, or the refund that took the last of its lines (H113); 2299: it is one'
+    `gone_at` DateTime64(3, 'UTC') MATERIALIZED arrayMin(arrayFilter(at -> at > toDateTime64(0, 3, 'UTC'), [adjusted_at[indexOf(adjustment, 'cancel')], if(arraySum(paid) > 0, adjusted_at[arrayFirstIndex(taken -> taken >= arraySum(paid), arrayCumSum(arrayMap((kind, lines) -> if(kind = 'refund', arraySum(lines), 0), adjustment, adjustment_lines)))], toDateTime64(0, 3, 'UTC')), toDateTime64('2299-01-01 00:00:00', 3, 'UTC')])) COMMENT 'when it ceased to be a receipt: its cancel, or the refund that took the last of its lines (H113); 2299: it is one',
+    `lines_paid` Int64 MATERIALIZED arraySum(paid) COMMENT 'what the lines add up to: total - shipping - tax' CODEC(T64),
+    `reporting_lines_paid` Int64 MATERIALIZED arraySum(reporting_paid) COMMENT 'what the lines add up to: total - shipping - tax, in the reporting currency' CODEC(T64),
+    `direct_paid` Int64 MATERIALIZED arraySum((amount, earned, only) -> if(earned = 'direct', amount, 0), paid, credit, exposure_only) COMMENT 'paid for lines with direct credit (M14)' CODEC(T64),
+    `reporting_direct_paid` Int64 MATERIALIZED arraySum((amount, earned, only) -> if(earned = 'direct', amount, 0), reporting_paid, credit, exposure_only) COMMENT 'paid for lines with direct credit (M14), in the reporting currency' CODEC(T64),
+    `assisted_paid` Int64 MATERIALIZED arraySum((amount, earned, only) -> if(earned = 'assisted', amount, 0), paid, credit, exposure_only) COMMENT 'paid for lines with assisted credit (M15)' CODEC(T64),
+    `reporting_assisted_paid` Int64 MATERIALIZED arraySum((amount, earned, only) -> if(earned = 'assisted', amount, 0), reporting_paid, credit, exposure_only) COMMENT 'paid for lines with assisted credit (M15), in the reporting currency' CODEC(T64),
+    `shown_only_paid` Int64 MATERIALIZED arraySum((amount, earned, only) -> if(only, amount, 0), paid, credit, exposure_only) COMMENT 'paid for lines that were shown and never added to the cart (E21, H75)' CODEC(T64),
+    `reporting_shown_only_paid` Int64 MATERIALIZED arraySum((amount, earned, only) -> if(only, amount, 0), reporting_paid, credit, exposure_only) COMMENT 'paid for lines that were shown and never added to the cart (E21, H75), in the reporting currency' CODEC(T64),
+    `units` UInt64 MATERIALIZED arraySum(quantity) COMMENT 'over all lines' CODEC(T64),
+    `direct_units` UInt64 MATERIALIZED arraySum((number, earned) -> if(earned = 'direct', number, 0), quantity, credit) COMMENT 'units of lines with direct credit' CODEC(T64),
+    `has_direct` UInt8 MATERIALIZED has(credit, 'direct') COMMENT '1: a line has direct credit'
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)

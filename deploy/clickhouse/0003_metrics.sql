@@ -18,7 +18,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, device, country, total_sessions_ FROM (
         SELECT bucket, store_id, channel, device, country, sumIf(sessions, present) AS total_sessions_
         FROM (
-        SELECT bucket, store_id, channel, device, country,  bitTest(flags, 0) AS present, bitTest(flags, 1) AS active, bitTest(flags, 2) AS one_message, bitTest(flags, 3) AS supported, bitTest(flags, 4) AS personalized, bitTest(flags, 5) AS earned_goal, bitTest(flags, 6) AS ordered, bitTest(flags, 7) AS exposed, bitTest(flags, 8) AS viewed, closed, matured, mature_at, sessions
+        SELECT bucket, store_id, channel, device, country,  bitTest(flags, 0) AS present, bitTest(flags, 1) AS active, bitTest(flags, 2) AS one_message, bitTest(flags, 3) AS supported, bitTest(flags, 4) AS personalized, bitTest(flags, 5) AS earned_goal, bitTest(flags, 6) AS ordered, bitTest(flags, 7) AS exposed, bitTest(flags, 8) AS viewed, bitTest(flags, 9) AS converting, bitTest(flags, 10) AS unpriced, closed, matured, mature_at, sessions
         FROM (
             SELECT bucket, store_id, channel, device, country,  flags, closed, matured, max(matures_at) AS mature_at, count() AS sessions
             FROM (
@@ -63,7 +63,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, personalized_sessions_, 0 AS personalization_conversions_, personalized_purchase_sessions_, personalized_goal_sessions_, 0 AS personalized_orders_ FROM (
         SELECT bucket, store_id, channel, sumIf(sessions, personalized) AS personalized_sessions_, sumIf(sessions, personalized AND ordered) AS personalized_purchase_sessions_, sumIf(sessions, earned_goal) AS personalized_goal_sessions_
         FROM (
-        SELECT bucket, store_id, channel,  bitTest(flags, 0) AS present, bitTest(flags, 1) AS active, bitTest(flags, 2) AS one_message, bitTest(flags, 3) AS supported, bitTest(flags, 4) AS personalized, bitTest(flags, 5) AS earned_goal, bitTest(flags, 6) AS ordered, bitTest(flags, 7) AS exposed, bitTest(flags, 8) AS viewed, closed, matured, mature_at, sessions
+        SELECT bucket, store_id, channel,  bitTest(flags, 0) AS present, bitTest(flags, 1) AS active, bitTest(flags, 2) AS one_message, bitTest(flags, 3) AS supported, bitTest(flags, 4) AS personalized, bitTest(flags, 5) AS earned_goal, bitTest(flags, 6) AS ordered, bitTest(flags, 7) AS exposed, bitTest(flags, 8) AS viewed, bitTest(flags, 9) AS converting, bitTest(flags, 10) AS unpriced, closed, matured, mature_at, sessions
         FROM (
             SELECT bucket, store_id, channel,  flags, closed, matured, max(matures_at) AS mature_at, count() AS sessions
             FROM (
@@ -102,7 +102,7 @@ FROM
                         conversions.exponent AS all_exponents, conversions.unpriced AS all_unpriced,
                         conversions.experiences AS all_earners
                     FROM sessions FINAL
-                    WHERE 1 AND goals > 0
+                    WHERE 1 AND bitTest(flags, 9)
                 )
                 ARRAY JOIN
                     arrayEnumerate(all_dates) AS number, all_goals AS goal, all_at AS reached_at, all_dates AS reached_date,
@@ -114,7 +114,9 @@ FROM
             (
                 SELECT session_hash AS basket_of, captured_at, order_id, total, currency, exponent
                 FROM orders FINAL
-                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_key != ''
+                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_hash IN (
+                    SELECT session_hash FROM sessions FINAL WHERE 1 AND bitTest(flags, 10)
+                )
             ) AS basket USING (basket_of)
             ORDER BY abs(toUnixTimestamp64Milli(captured_at) - toUnixTimestamp64Milli(reached_at)), captured_at, order_id
             LIMIT 1 BY session_hash, number
@@ -127,7 +129,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, 0 AS personalized_sessions_, 0 AS personalization_conversions_, 0 AS personalized_purchase_sessions_, 0 AS personalized_goal_sessions_, personalized_orders_ FROM (
         SELECT bucket, store_id, channel, countIf(personalized) AS personalized_orders_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, session_hash IN (SELECT session_hash FROM sessions FINAL WHERE 1 AND orders > 0 AND personalized) AS personalized
+        SELECT store_date AS bucket, store_id, channel, session_hash IN (SELECT session_hash FROM sessions FINAL WHERE 1 AND bitAnd(flags, 80) = 80) AS personalized
         FROM orders FINAL
         WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND 1
         )
@@ -231,7 +233,7 @@ FROM
                         conversions.exponent AS all_exponents, conversions.unpriced AS all_unpriced,
                         conversions.experiences AS all_earners
                     FROM sessions FINAL
-                    WHERE 1 AND goals > 0
+                    WHERE 1 AND bitTest(flags, 9)
                 )
                 ARRAY JOIN
                     arrayEnumerate(all_dates) AS number, all_goals AS goal, all_at AS reached_at, all_dates AS reached_date,
@@ -243,7 +245,9 @@ FROM
             (
                 SELECT session_hash AS basket_of, captured_at, order_id, total, currency, exponent
                 FROM orders FINAL
-                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_key != ''
+                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_hash IN (
+                    SELECT session_hash FROM sessions FINAL WHERE 1 AND bitTest(flags, 10)
+                )
             ) AS basket USING (basket_of)
             ORDER BY abs(toUnixTimestamp64Milli(captured_at) - toUnixTimestamp64Milli(reached_at)), captured_at, order_id
             LIMIT 1 BY session_hash, number
@@ -291,7 +295,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, currency, exponent, personalization_revenue_, toInt128(0) AS personalization_revenue_reporting_, toInt128(0) AS personalization_goal_revenue_, 0 AS personalization_conversions_, personalized_orders_, 0 AS unconverted_orders_ FROM (
         SELECT bucket, store_id, channel, currency, exponent, sumIf(toInt128(paid_total), personalized) AS personalization_revenue_, countIf(personalized) AS personalized_orders_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, currency, exponent, total AS paid_total, session_hash IN (SELECT session_hash FROM sessions FINAL WHERE 1 AND orders > 0 AND personalized) AS personalized
+        SELECT store_date AS bucket, store_id, channel, currency, exponent, total AS paid_total, session_hash IN (SELECT session_hash FROM sessions FINAL WHERE 1 AND bitAnd(flags, 80) = 80) AS personalized
         FROM orders FINAL
         WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND 1
         )
@@ -301,7 +305,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, currency, exponent, toInt128(0) AS personalization_revenue_, personalization_revenue_reporting_, toInt128(0) AS personalization_goal_revenue_, 0 AS personalization_conversions_, 0 AS personalized_orders_, unconverted_orders_ FROM (
         SELECT bucket, store_id, channel, currency, exponent, sumIf(toInt128(paid_total), personalized) AS personalization_revenue_reporting_, countIf(NOT has_rate) AS unconverted_orders_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, reporting_currency AS currency, reporting_exponent AS exponent, reporting_total AS paid_total, session_hash IN (SELECT session_hash FROM sessions FINAL WHERE 1 AND orders > 0 AND personalized) AS personalized, reported AS has_rate
+        SELECT store_date AS bucket, store_id, channel, reporting_currency AS currency, reporting_exponent AS exponent, reporting_total AS paid_total, session_hash IN (SELECT session_hash FROM sessions FINAL WHERE 1 AND bitAnd(flags, 80) = 80) AS personalized, reported AS has_rate
         FROM orders FINAL
         WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND reporting_currency != '' AND 1
         )
@@ -332,7 +336,7 @@ FROM
                         conversions.exponent AS all_exponents, conversions.unpriced AS all_unpriced,
                         conversions.experiences AS all_earners
                     FROM sessions FINAL
-                    WHERE 1 AND goals > 0
+                    WHERE 1 AND bitTest(flags, 9)
                 )
                 ARRAY JOIN
                     arrayEnumerate(all_dates) AS number, all_goals AS goal, all_at AS reached_at, all_dates AS reached_date,
@@ -344,7 +348,9 @@ FROM
             (
                 SELECT session_hash AS basket_of, captured_at, order_id, total, currency, exponent
                 FROM orders FINAL
-                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_key != ''
+                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_hash IN (
+                    SELECT session_hash FROM sessions FINAL WHERE 1 AND bitTest(flags, 10)
+                )
             ) AS basket USING (basket_of)
             ORDER BY abs(toUnixTimestamp64Milli(captured_at) - toUnixTimestamp64Milli(reached_at)), captured_at, order_id
             LIMIT 1 BY session_hash, number
@@ -476,7 +482,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, recommendation_sessions_, recommendation_viewed_sessions_, recommendation_converted_sessions_, recommendation_pending_sessions_, recommendation_mature_at_, recommendation_matured_sessions_, recommendation_matured_converted_sessions_, purchase_sessions_, purchase_sessions_with_recommended_, 0 AS recommendation_unique_customers_, 0 AS recommended_product_purchases_, 0 AS recommended_units_ FROM (
         SELECT bucket, store_id, channel, sumIf(sessions, exposed) AS recommendation_sessions_, sumIf(sessions, exposed AND viewed) AS recommendation_viewed_sessions_, sumIf(sessions, converted) AS recommendation_converted_sessions_, sumIf(sessions, exposed AND NOT matured) AS recommendation_pending_sessions_, maxIf(mature_at, exposed) AS recommendation_mature_at_, sumIf(sessions, exposed AND matured) AS recommendation_matured_sessions_, sumIf(sessions, converted AND matured) AS recommendation_matured_converted_sessions_, sumIf(sessions, ordered) AS purchase_sessions_, sumIf(sessions, bought_recommended) AS purchase_sessions_with_recommended_
         FROM (
-        SELECT bucket, store_id, channel,  bitTest(flags, 0) AS present, bitTest(flags, 1) AS active, bitTest(flags, 2) AS one_message, bitTest(flags, 3) AS supported, bitTest(flags, 4) AS personalized, bitTest(flags, 5) AS earned_goal, bitTest(flags, 6) AS ordered, bitTest(flags, 7) AS exposed, bitTest(flags, 8) AS viewed, closed, matured, bitTest(credited, 0) AND exposed AS converted, bitTest(credited, 1) AND ordered AS bought_recommended, mature_at, sessions
+        SELECT bucket, store_id, channel,  bitTest(flags, 0) AS present, bitTest(flags, 1) AS active, bitTest(flags, 2) AS one_message, bitTest(flags, 3) AS supported, bitTest(flags, 4) AS personalized, bitTest(flags, 5) AS earned_goal, bitTest(flags, 6) AS ordered, bitTest(flags, 7) AS exposed, bitTest(flags, 8) AS viewed, bitTest(flags, 9) AS converting, bitTest(flags, 10) AS unpriced, closed, matured, bitTest(credited, 0) AND exposed AS converted, bitTest(credited, 1) AND ordered AS bought_recommended, mature_at, sessions
         FROM (
             SELECT bucket, store_id, channel,  flags, closed, matured, credited, max(matures_at) AS mature_at, count() AS sessions
             FROM (
@@ -485,16 +491,13 @@ FROM
                 FROM sessions FINAL
                 WHERE 1 AND 1
             ) AS seen LEFT ANY JOIN (
-            SELECT session_hash, groupBitOr(credit) AS credited
+            SELECT earned.1 AS session_hash, groupBitOr(earned.2) AS credited
             FROM
             (
-                SELECT arrayJoin(exposed_hash) AS session_hash, 1 AS credit
+                SELECT arrayJoin(arrayConcat(arrayMap(seen -> (seen, 1), exposed_hash),
+                    if(session_key != '' AND has_direct, [(session_hash, 2)], []))) AS earned
                 FROM orders FINAL
                 WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC')
-                UNION ALL
-                SELECT session_hash, 2
-                FROM orders FINAL
-                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND session_key != '' AND has(credit, 'direct')
             )
             GROUP BY session_hash
         ) AS earned USING (session_hash)
@@ -508,7 +511,16 @@ FROM
         SELECT bucket, store_id, channel, sum(persons) AS recommendation_unique_customers_
         FROM (
         SELECT store_id, channel,  bucket, 1 AS persons
-        FROM (SELECT DISTINCT store_id, channel,  shown_date AS bucket, person_hash FROM (SELECT store_id, person_hash, widget_id, shown_dates, shown_channels, shown_at FROM exposures FINAL WHERE 1) ARRAY JOIN shown_dates AS shown_date, shown_channels AS channel, shown_at AS seen_at WHERE 1 AND 1)
+        FROM (SELECT DISTINCT store_id, channel,  shown_date AS bucket, person_hash FROM (
+            SELECT store_id, person_hash, widget_id, shown_date, shown_channel AS channel, first_shown_at AS seen_at
+            FROM exposures FINAL
+            WHERE 1 AND NOT spread
+            UNION ALL
+            SELECT store_id, person_hash, widget_id, date_shown, channel_shown, at_shown
+            FROM exposures FINAL
+            ARRAY JOIN shown_dates AS date_shown, shown_channels AS channel_shown, shown_at AS at_shown
+            WHERE 1 AND spread
+        ) WHERE 1 AND 1)
         )
         GROUP BY bucket, store_id, channel
     )
@@ -516,7 +528,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, 0 AS recommendation_sessions_, 0 AS recommendation_viewed_sessions_, 0 AS recommendation_converted_sessions_, 0 AS recommendation_pending_sessions_, toDateTime64(0, 3, 'UTC') AS recommendation_mature_at_, 0 AS recommendation_matured_sessions_, 0 AS recommendation_matured_converted_sessions_, 0 AS purchase_sessions_, 0 AS purchase_sessions_with_recommended_, 0 AS recommendation_unique_customers_, recommended_product_purchases_, recommended_units_ FROM (
         SELECT bucket, store_id, channel, countIf(has_direct) AS recommended_product_purchases_, sum(direct_units) AS recommended_units_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, has(credit, 'direct') AS has_direct, arraySum((number, earned) -> if(earned = 'direct', number, 0), quantity, credit) AS direct_units
+        SELECT store_date AS bucket, store_id, channel, has_direct, direct_units
         FROM orders FINAL
         WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND 1
         )
@@ -592,7 +604,16 @@ FROM
         SELECT bucket, store_id, channel, widget_id, sum(persons) AS recommendation_unique_customers_
         FROM (
         SELECT store_id, channel, widget_id,  bucket, 1 AS persons
-        FROM (SELECT DISTINCT store_id, channel, widget_id,  shown_date AS bucket, person_hash FROM (SELECT store_id, person_hash, widget_id, shown_dates, shown_channels, shown_at FROM exposures FINAL WHERE 1) ARRAY JOIN shown_dates AS shown_date, shown_channels AS channel, shown_at AS seen_at WHERE 1 AND 1)
+        FROM (SELECT DISTINCT store_id, channel, widget_id,  shown_date AS bucket, person_hash FROM (
+            SELECT store_id, person_hash, widget_id, shown_date, shown_channel AS channel, first_shown_at AS seen_at
+            FROM exposures FINAL
+            WHERE 1 AND NOT spread
+            UNION ALL
+            SELECT store_id, person_hash, widget_id, date_shown, channel_shown, at_shown
+            FROM exposures FINAL
+            ARRAY JOIN shown_dates AS date_shown, shown_channels AS channel_shown, shown_at AS at_shown
+            WHERE 1 AND spread
+        ) WHERE 1 AND 1)
         )
         GROUP BY bucket, store_id, channel, widget_id
     )
@@ -705,7 +726,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, currency, exponent, recommendation_direct_revenue_, toInt128(0) AS recommendation_direct_revenue_reporting_, recommendation_assisted_revenue_, toInt128(0) AS recommendation_assisted_revenue_reporting_, unattributed_revenue_, toInt128(0) AS unattributed_revenue_reporting_, recommendation_assisted_revenue_inclusive_, toInt128(0) AS recommendation_assisted_revenue_inclusive_reporting_, exposure_only_revenue_, toInt128(0) AS exposure_only_revenue_reporting_, toInt128(0) AS recommendation_direct_taken_back_, toInt128(0) AS recommendation_direct_taken_back_reporting_, toInt128(0) AS recommendation_assisted_taken_back_, toInt128(0) AS recommendation_assisted_taken_back_reporting_, recommended_product_purchases_, recommended_units_, 0 AS unconverted_orders_, 0 AS unconverted_adjustments_ FROM (
         SELECT bucket, store_id, channel, currency, exponent, sum(toInt128(direct)) AS recommendation_direct_revenue_, sum(toInt128(assisted)) AS recommendation_assisted_revenue_, sum(toInt128(lines_paid)) - sum(toInt128(direct)) - sum(toInt128(assisted)) AS unattributed_revenue_, sumIf(toInt128(lines_paid), has_interaction) AS recommendation_assisted_revenue_inclusive_, sum(toInt128(shown_only)) AS exposure_only_revenue_, countIf(has_direct) AS recommended_product_purchases_, sum(direct_units) AS recommended_units_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, currency, exponent, arraySum(paid) AS lines_paid, arraySum((amount, earned) -> if(earned = 'direct', amount, 0), paid, credit) AS direct, arraySum((amount, earned) -> if(earned = 'assisted', amount, 0), paid, credit) AS assisted, has(credit, 'direct') AS has_direct, arraySum((number, earned) -> if(earned = 'direct', number, 0), quantity, credit) AS direct_units, arraySum((amount, only) -> if(only, amount, 0), paid, exposure_only) AS shown_only, has_interaction
+        SELECT store_date AS bucket, store_id, channel, currency, exponent, lines_paid, direct_paid AS direct, assisted_paid AS assisted, has_direct, direct_units, shown_only_paid AS shown_only, has_interaction
         FROM orders FINAL
         WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND 1
         )
@@ -715,7 +736,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, currency, exponent, toInt128(0) AS recommendation_direct_revenue_, recommendation_direct_revenue_reporting_, toInt128(0) AS recommendation_assisted_revenue_, recommendation_assisted_revenue_reporting_, toInt128(0) AS unattributed_revenue_, unattributed_revenue_reporting_, toInt128(0) AS recommendation_assisted_revenue_inclusive_, recommendation_assisted_revenue_inclusive_reporting_, toInt128(0) AS exposure_only_revenue_, exposure_only_revenue_reporting_, toInt128(0) AS recommendation_direct_taken_back_, toInt128(0) AS recommendation_direct_taken_back_reporting_, toInt128(0) AS recommendation_assisted_taken_back_, toInt128(0) AS recommendation_assisted_taken_back_reporting_, 0 AS recommended_product_purchases_, 0 AS recommended_units_, unconverted_orders_, 0 AS unconverted_adjustments_ FROM (
         SELECT bucket, store_id, channel, currency, exponent, sum(toInt128(direct)) AS recommendation_direct_revenue_reporting_, sum(toInt128(assisted)) AS recommendation_assisted_revenue_reporting_, sum(toInt128(lines_paid)) - sum(toInt128(direct)) - sum(toInt128(assisted)) AS unattributed_revenue_reporting_, sumIf(toInt128(lines_paid), has_interaction) AS recommendation_assisted_revenue_inclusive_reporting_, sum(toInt128(shown_only)) AS exposure_only_revenue_reporting_, countIf(NOT has_rate) AS unconverted_orders_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, reporting_currency AS currency, reporting_exponent AS exponent, arraySum(reporting_paid) AS lines_paid, arraySum((amount, earned) -> if(earned = 'direct', amount, 0), reporting_paid, credit) AS direct, arraySum((amount, earned) -> if(earned = 'assisted', amount, 0), reporting_paid, credit) AS assisted, arraySum((amount, only) -> if(only, amount, 0), reporting_paid, exposure_only) AS shown_only, has_interaction, reported AS has_rate
+        SELECT store_date AS bucket, store_id, channel, reporting_currency AS currency, reporting_exponent AS exponent, reporting_lines_paid AS lines_paid, reporting_direct_paid AS direct, reporting_assisted_paid AS assisted, reporting_shown_only_paid AS shown_only, has_interaction, reported AS has_rate
         FROM orders FINAL
         WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND reporting_currency != '' AND 1
         )
@@ -1090,10 +1111,10 @@ FROM
     SELECT store_id, bucket AS store_date, channel, journeys_started_, journeys_completed_, journeys_canceled_, 0 AS journey_notifications_sent_, journeys_converted_, journeys_open_ FROM (
         SELECT bucket, store_id, channel, countIf(started) AS journeys_started_, countIf(completed) AS journeys_completed_, countIf(canceled) AS journeys_canceled_, countIf(started AND reached_goal) AS journeys_converted_, countIf(started AND open) AS journeys_open_
         FROM (
-        SELECT if(step = 1, first_date, stop_date) AS bucket, store_id, if(has_started, start.3, earliest.2) AS channel, step = 1 AS started, step = 2 AND stop % 2 = 0 AS completed, step = 2 AND stop % 2 = 1 AS canceled, has_goal AS reached_goal, NOT has_ended AS open
+        SELECT if(step = 1, first_date, stop_date) AS bucket, of_store AS store_id, if(has_started, start.3, earliest.2) AS channel, step = 1 AS started, step = 2 AND stop % 2 = 0 AS completed, step = 2 AND stop % 2 = 1 AS canceled, has_goal AS reached_goal, NOT has_ended AS open
         FROM (
             SELECT
-                store_id, execution_hash,
+                any(journeys.store_id) AS of_store,
                 minIf(started_at, started_at > 0) AS start_at,
                 minIf(start_date, started_at > 0) AS first_date,
                 argMinIf((journey_id, journey_version, channel), (started_at, start_event_id), started_at > 0) AS start,
@@ -1107,7 +1128,7 @@ FROM
                 reached_at > 0 AND reached_at < toDateTime64('2100-01-01', 3, 'UTC') AS has_goal
             FROM journeys FINAL
             WHERE 1
-            GROUP BY store_id, execution_hash
+            GROUP BY execution_hash
         ) ARRAY JOIN [start_at, fromUnixTimestamp64Milli(intDiv(stop, 2), 'UTC')] AS step_at, [1, 2] AS step
         WHERE if(step = 1, has_started, has_ended) AND 1
         )
@@ -1117,16 +1138,16 @@ FROM
     SELECT store_id, bucket AS store_date, channel, 0 AS journeys_started_, 0 AS journeys_completed_, 0 AS journeys_canceled_, journey_notifications_sent_, 0 AS journeys_converted_, 0 AS journeys_open_ FROM (
         SELECT bucket, store_id, channel, count() AS journey_notifications_sent_
         FROM (
-        SELECT first_date AS bucket, store_id, sent.1 AS channel
+        SELECT first_date AS bucket, of_store AS store_id, sent.1 AS channel
         FROM (
             SELECT
-                store_id, communication_hash,
+                any(notifications.store_id) AS of_store,
                 min(sent_at) AS first_at,
                 min(store_date) AS first_date,
                 argMin((channel, notification_channel, journey_id), (sent_at, event_id)) AS sent
             FROM notifications FINAL
             WHERE 1
-            GROUP BY store_id, communication_hash
+            GROUP BY communication_hash
         )
         WHERE 1 AND 1
         )
@@ -1164,10 +1185,10 @@ FROM
     SELECT store_id, bucket AS store_date, channel, journey_id, journeys_started_, journeys_completed_, journeys_canceled_, 0 AS journey_notifications_sent_, journeys_converted_, journeys_open_ FROM (
         SELECT bucket, store_id, channel, journey_id, countIf(started) AS journeys_started_, countIf(completed) AS journeys_completed_, countIf(canceled) AS journeys_canceled_, countIf(started AND reached_goal) AS journeys_converted_, countIf(started AND open) AS journeys_open_
         FROM (
-        SELECT if(step = 1, first_date, stop_date) AS bucket, store_id, if(has_started, start.3, earliest.2) AS channel, if(has_started, start.1, earliest.1) AS journey_id, step = 1 AS started, step = 2 AND stop % 2 = 0 AS completed, step = 2 AND stop % 2 = 1 AS canceled, has_goal AS reached_goal, NOT has_ended AS open
+        SELECT if(step = 1, first_date, stop_date) AS bucket, of_store AS store_id, if(has_started, start.3, earliest.2) AS channel, if(has_started, start.1, earliest.1) AS journey_id, step = 1 AS started, step = 2 AND stop % 2 = 0 AS completed, step = 2 AND stop % 2 = 1 AS canceled, has_goal AS reached_goal, NOT has_ended AS open
         FROM (
             SELECT
-                store_id, execution_hash,
+                any(journeys.store_id) AS of_store,
                 minIf(started_at, started_at > 0) AS start_at,
                 minIf(start_date, started_at > 0) AS first_date,
                 argMinIf((journey_id, journey_version, channel), (started_at, start_event_id), started_at > 0) AS start,
@@ -1181,7 +1202,7 @@ FROM
                 reached_at > 0 AND reached_at < toDateTime64('2100-01-01', 3, 'UTC') AS has_goal
             FROM journeys FINAL
             WHERE 1
-            GROUP BY store_id, execution_hash
+            GROUP BY execution_hash
         ) ARRAY JOIN [start_at, fromUnixTimestamp64Milli(intDiv(stop, 2), 'UTC')] AS step_at, [1, 2] AS step
         WHERE if(step = 1, has_started, has_ended) AND 1
         )
@@ -1191,16 +1212,16 @@ FROM
     SELECT store_id, bucket AS store_date, channel, journey_id, 0 AS journeys_started_, 0 AS journeys_completed_, 0 AS journeys_canceled_, journey_notifications_sent_, 0 AS journeys_converted_, 0 AS journeys_open_ FROM (
         SELECT bucket, store_id, channel, journey_id, count() AS journey_notifications_sent_
         FROM (
-        SELECT first_date AS bucket, store_id, sent.1 AS channel, sent.3 AS journey_id
+        SELECT first_date AS bucket, of_store AS store_id, sent.1 AS channel, sent.3 AS journey_id
         FROM (
             SELECT
-                store_id, communication_hash,
+                any(notifications.store_id) AS of_store,
                 min(sent_at) AS first_at,
                 min(store_date) AS first_date,
                 argMin((channel, notification_channel, journey_id), (sent_at, event_id)) AS sent
             FROM notifications FINAL
             WHERE 1
-            GROUP BY store_id, communication_hash
+            GROUP BY communication_hash
         )
         WHERE 1 AND 1
         )
@@ -1227,16 +1248,16 @@ FROM
     SELECT store_id, bucket AS store_date, channel, notification_channel, journey_id, journey_notifications_sent_ FROM (
         SELECT bucket, store_id, channel, notification_channel, journey_id, count() AS journey_notifications_sent_
         FROM (
-        SELECT first_date AS bucket, store_id, sent.1 AS channel, sent.2 AS notification_channel, sent.3 AS journey_id
+        SELECT first_date AS bucket, of_store AS store_id, sent.1 AS channel, sent.2 AS notification_channel, sent.3 AS journey_id
         FROM (
             SELECT
-                store_id, communication_hash,
+                any(notifications.store_id) AS of_store,
                 min(sent_at) AS first_at,
                 min(store_date) AS first_date,
                 argMin((channel, notification_channel, journey_id), (sent_at, event_id)) AS sent
             FROM notifications FINAL
             WHERE 1
-            GROUP BY store_id, communication_hash
+            GROUP BY communication_hash
         )
         WHERE 1 AND 1
         )
@@ -1293,7 +1314,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, total_sessions_, channel_sessions_, closed_sessions_, open_sessions_, bounced_sessions_, 0 AS total_orders_, 0 AS total_users_, 0 AS total_new_users_, 0 AS total_returning_users_, live_support_sessions_, self_service_sessions_ FROM (
         SELECT bucket, store_id, channel, sumIf(sessions, present) AS total_sessions_, sumIf(sessions, active) AS channel_sessions_, sumIf(sessions, active AND closed) AS closed_sessions_, sumIf(sessions, active AND NOT closed) AS open_sessions_, sumIf(sessions, active AND closed AND one_message) AS bounced_sessions_, sumIf(sessions, active AND supported) AS live_support_sessions_, sumIf(sessions, active AND NOT supported) AS self_service_sessions_
         FROM (
-        SELECT bucket, store_id, channel,  bitTest(flags, 0) AS present, bitTest(flags, 1) AS active, bitTest(flags, 2) AS one_message, bitTest(flags, 3) AS supported, bitTest(flags, 4) AS personalized, bitTest(flags, 5) AS earned_goal, bitTest(flags, 6) AS ordered, bitTest(flags, 7) AS exposed, bitTest(flags, 8) AS viewed, closed, matured, mature_at, sessions
+        SELECT bucket, store_id, channel,  bitTest(flags, 0) AS present, bitTest(flags, 1) AS active, bitTest(flags, 2) AS one_message, bitTest(flags, 3) AS supported, bitTest(flags, 4) AS personalized, bitTest(flags, 5) AS earned_goal, bitTest(flags, 6) AS ordered, bitTest(flags, 7) AS exposed, bitTest(flags, 8) AS viewed, bitTest(flags, 9) AS converting, bitTest(flags, 10) AS unpriced, closed, matured, mature_at, sessions
         FROM (
             SELECT bucket, store_id, channel,  flags, closed, matured, max(matures_at) AS mature_at, count() AS sessions
             FROM (
@@ -1350,7 +1371,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, total_orders_, items_, 0 AS canceled_orders_ FROM (
         SELECT bucket, store_id, channel, count() AS total_orders_, sum(units) AS items_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, arraySum(quantity) AS units
+        SELECT store_date AS bucket, store_id, channel, units
         FROM orders FINAL
         WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND 1
         )
@@ -1441,7 +1462,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, currency, exponent, total_revenue_, toInt128(0) AS total_revenue_reporting_, total_orders_, items_, line_revenue_, toInt128(0) AS line_revenue_reporting_, 0 AS canceled_orders_, toInt128(0) AS canceled_revenue_, toInt128(0) AS canceled_revenue_reporting_, toInt128(0) AS refunded_revenue_, toInt128(0) AS refunded_revenue_reporting_, 0 AS unconverted_orders_, 0 AS unconverted_adjustments_ FROM (
         SELECT bucket, store_id, channel, currency, exponent, sum(toInt128(paid_total)) AS total_revenue_, count() AS total_orders_, sum(units) AS items_, sum(toInt128(lines_paid)) AS line_revenue_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, currency, exponent, total AS paid_total, arraySum(quantity) AS units, arraySum(paid) AS lines_paid
+        SELECT store_date AS bucket, store_id, channel, currency, exponent, total AS paid_total, units, lines_paid
         FROM orders FINAL
         WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND 1
         )
@@ -1451,7 +1472,7 @@ FROM
     SELECT store_id, bucket AS store_date, channel, currency, exponent, toInt128(0) AS total_revenue_, total_revenue_reporting_, 0 AS total_orders_, 0 AS items_, toInt128(0) AS line_revenue_, line_revenue_reporting_, 0 AS canceled_orders_, toInt128(0) AS canceled_revenue_, toInt128(0) AS canceled_revenue_reporting_, toInt128(0) AS refunded_revenue_, toInt128(0) AS refunded_revenue_reporting_, unconverted_orders_, 0 AS unconverted_adjustments_ FROM (
         SELECT bucket, store_id, channel, currency, exponent, sum(toInt128(paid_total)) AS total_revenue_reporting_, sum(toInt128(lines_paid)) AS line_revenue_reporting_, countIf(NOT has_rate) AS unconverted_orders_
         FROM (
-        SELECT store_date AS bucket, store_id, channel, reporting_currency AS currency, reporting_exponent AS exponent, reporting_total AS paid_total, arraySum(reporting_paid) AS lines_paid, reported AS has_rate
+        SELECT store_date AS bucket, store_id, channel, reporting_currency AS currency, reporting_exponent AS exponent, reporting_total AS paid_total, reporting_lines_paid AS lines_paid, reported AS has_rate
         FROM orders FINAL
         WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND reporting_currency != '' AND 1
         )
@@ -1528,7 +1549,10 @@ FROM
             (
                 SELECT
                     store_id, arrayJoin([('active_experiences', experience), ('running_ab_tests', test)]) AS seen
-                FROM (SELECT * FROM sessions FINAL WHERE 1 AND born >= toDate((SELECT data_as_of FROM data_as_of) - INTERVAL 45 DAY) AND personalized AND store_id NOT IN (SELECT store_id FROM definitions FINAL WHERE 1 AND kind IN ('experience', 'ab_test') AND effective_at <= (SELECT data_as_of FROM data_as_of) GROUP BY store_id HAVING uniqExact(kind) = 2))
+                FROM (
+                    SELECT store_id, experience_id, test_id, experience_first_at, experience_last_at FROM sessions FINAL
+                    WHERE 1 AND born >= toDate((SELECT data_as_of FROM data_as_of) - INTERVAL 45 DAY) AND personalized AND store_id NOT IN (SELECT store_id FROM definitions FINAL WHERE 1 AND kind IN ('experience', 'ab_test') AND effective_at <= (SELECT data_as_of FROM data_as_of) GROUP BY store_id HAVING uniqExact(kind) = 2)
+                )
                 ARRAY JOIN experience_id AS experience, test_id AS test, experience_first_at AS first_seen, experience_last_at AS last_seen
                 WHERE (first_seen > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND first_seen < (SELECT data_as_of FROM data_as_of)) OR (last_seen > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND last_seen < (SELECT data_as_of FROM data_as_of))
                 UNION ALL

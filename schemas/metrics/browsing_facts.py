@@ -14,16 +14,13 @@ _OF_SESSION: Final = (STORE, _PERSON, _SESSION_HASH, _SESSION_CHANNEL)
 # By session: 1, a product seen in it became a direct line of an order (M18, H77); 2, an order of it has one (M21).
 _CREDITED: Final = """\
 (
-    SELECT session_hash, groupBitOr(credit) AS credited
+    SELECT earned.1 AS session_hash, groupBitOr(earned.2) AS credited
     FROM
     (
-        SELECT arrayJoin(exposed_hash) AS session_hash, 1 AS credit
+        SELECT arrayJoin(arrayConcat(arrayMap(seen -> (seen, 1), exposed_hash),
+            if(session_key != '' AND has_direct, [(session_hash, 2)], []))) AS earned
         FROM orders FINAL
         WHERE $scope AND captured_at < $cut
-        UNION ALL
-        SELECT session_hash, 2
-        FROM orders FINAL
-        WHERE $scope AND captured_at < $cut AND session_key != '' AND has(credit, 'direct')
     )
     GROUP BY session_hash
 )"""
@@ -135,7 +132,8 @@ EXPERIENCE: Final = Fact(
 )
 
 # Of several orders of the session the closest is the purchase (H87): they are joined, ranked, and the first is kept.
-_GOALS: Final = """\
+# Only orders of sessions with such a purchase are: of a hundred orders they are eight.
+_GOALS: Final = f"""\
 (
     SELECT
         store_id, session_hash, channel, goal, reached_at, reached_date, earners,
@@ -156,7 +154,7 @@ _GOALS: Final = """\
                 conversions.exponent AS all_exponents, conversions.unpriced AS all_unpriced,
                 conversions.experiences AS all_earners
             FROM sessions FINAL
-            WHERE $scope AND goals > 0
+            WHERE $scope AND {_flag("converting")}
         )
         ARRAY JOIN
             arrayEnumerate(all_dates) AS number, all_goals AS goal, all_at AS reached_at, all_dates AS reached_date,
@@ -168,7 +166,9 @@ _GOALS: Final = """\
     (
         SELECT session_hash AS basket_of, captured_at, order_id, total, currency, exponent
         FROM orders FINAL
-        WHERE $scope AND captured_at < $cut AND session_key != ''
+        WHERE $scope AND captured_at < $cut AND session_hash IN (
+            SELECT session_hash FROM sessions FINAL WHERE $scope AND {_flag("unpriced")}
+        )
     ) AS basket USING (basket_of)
     ORDER BY abs(toUnixTimestamp64Milli(captured_at) - toUnixTimestamp64Milli(reached_at)), captured_at, order_id
     LIMIT 1 BY session_hash, number
@@ -281,10 +281,17 @@ EXPOSURE_STRATEGY: Final = Fact(
 REACH: Final = Fact(
     name="reach",
     says="persons who got recommendations of a widget in a period or day, by channel of the impression",
-    rows=(
-        "(SELECT store_id, person_hash, widget_id, shown_dates, shown_channels, shown_at FROM exposures FINAL"
-        " WHERE $scope) ARRAY JOIN shown_dates AS shown_date, shown_channels AS channel, shown_at AS seen_at"
-    ),
+    rows="""\
+(
+    SELECT store_id, person_hash, widget_id, shown_date, shown_channel AS channel, first_shown_at AS seen_at
+    FROM exposures FINAL
+    WHERE $scope AND NOT spread
+    UNION ALL
+    SELECT store_id, person_hash, widget_id, date_shown, channel_shown, at_shown
+    FROM exposures FINAL
+    ARRAY JOIN shown_dates AS date_shown, shown_channels AS channel_shown, shown_at AS at_shown
+    WHERE $scope AND spread
+)""",
     where="1",
     at="seen_at",
     date="shown_date",

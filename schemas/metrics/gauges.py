@@ -25,6 +25,7 @@ def _before(at: str) -> str:
     return f"({at} > 0 AND {at} < $cut)"
 
 
+_COLUMNS: Final = "store_id, experience_id, test_id, experience_first_at, experience_last_at"
 _SERVED: Final = "experience_first_at AS first_seen, experience_last_at AS last_seen"
 
 GAUGES: Final = Query(
@@ -54,7 +55,10 @@ FROM
     (
         SELECT
             store_id, arrayJoin([('active_experiences', experience), ('running_ab_tests', test)]) AS seen
-        FROM (SELECT * FROM sessions FINAL WHERE {_SEEN} AND personalized AND {_undefined("experience", "ab_test")})
+        FROM (
+            SELECT {_COLUMNS} FROM sessions FINAL
+            WHERE {_SEEN} AND personalized AND {_undefined("experience", "ab_test")}
+        )
         ARRAY JOIN experience_id AS experience, test_id AS test, {_SERVED}
         WHERE {_recent("first_seen", "last_seen")}
         UNION ALL

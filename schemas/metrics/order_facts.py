@@ -4,6 +4,7 @@ from typing import Final
 
 from schemas.metrics.browsing_facts import STORE
 from schemas.metrics.model import Fact, Field
+from schemas.tables import SESSION_FLAGS
 
 _MONEY: Final = (
     Field("currency", "ISO 4217, of the order"),
@@ -15,13 +16,11 @@ _OF_ORDER: Final = (
     Field("channel", "of the order's first capture"),
     *_MONEY,
 )
+_BITS: Final = [1 << bit for bit, name in enumerate(SESSION_FLAGS) if name in ("personalized", "ordered")]
 _PERSONALIZED: Final = (
-    "session_hash IN (SELECT session_hash FROM sessions FINAL WHERE $scope AND orders > 0 AND personalized)"
+    "session_hash IN (SELECT session_hash FROM sessions FINAL"
+    f" WHERE $scope AND bitAnd(flags, {sum(_BITS)}) = {sum(_BITS)})"
 )
-
-
-def _paid(credit: str) -> str:
-    return f"arraySum((amount, earned) -> if(earned = '{credit}', amount, 0), paid, credit)"
 
 
 ORDER: Final = Fact(
@@ -34,20 +33,16 @@ ORDER: Final = Fact(
     fields=(
         *_OF_ORDER,
         Field("paid_total", "after discounts, with shipping and tax", "total"),
-        Field("units", "over all lines", "arraySum(quantity)"),
-        Field("lines_paid", "what the lines add up to: total - shipping - tax", "arraySum(paid)"),
-        Field("direct", "paid for lines with direct credit", _paid("direct")),
-        Field("assisted", "paid for lines with assisted credit", _paid("assisted")),
-        Field("has_direct", "1: a line has direct credit", "has(credit, 'direct')"),
-        Field(
-            "direct_units",
-            "units of lines with direct credit",
-            "arraySum((number, earned) -> if(earned = 'direct', number, 0), quantity, credit)",
-        ),
+        Field("units", "over all lines"),
+        Field("lines_paid", "what the lines add up to: total - shipping - tax", "lines_paid"),
+        Field("direct", "paid for lines with direct credit", "direct_paid"),
+        Field("assisted", "paid for lines with assisted credit", "assisted_paid"),
+        Field("has_direct", "1: a line has direct credit"),
+        Field("direct_units", "units of lines with direct credit"),
         Field(
             "shown_only",
             "paid for lines that were shown and never added to the cart (E21, H75)",
-            "arraySum((amount, only) -> if(only, amount, 0), paid, exposure_only)",
+            "shown_only_paid",
         ),
         Field("has_interaction", "1: an interaction in the window before (H74)"),
         Field("personalized", "1: placed in a session that was served an experience (H85)", _PERSONALIZED),
@@ -165,12 +160,15 @@ ADJUSTED_LINE: Final = Fact(
     fields=(*_OF_ORDER, *_CREDIT, Field("line_taken", "what it took of the line", "of_taken")),
 )
 
+# The hash holds the store: to group by both would cost twice as much.
+_OF_STORE: Final = Field("store_id", "the tenant", "of_store")
+
 # An execution may take months, so all are read. Its events may come under different keys, so each Kafka partition has a
 # part of it. At the same ms `end` comes before `cancel` (H91): 0 before 1.
 _EXECUTIONS: Final = """\
 (
     SELECT
-        store_id, execution_hash,
+        any(journeys.store_id) AS of_store,
         minIf(started_at, started_at > 0) AS start_at,
         minIf(start_date, started_at > 0) AS first_date,
         argMinIf((journey_id, journey_version, channel), (started_at, start_event_id), started_at > 0) AS start,
@@ -184,11 +182,11 @@ _EXECUTIONS: Final = """\
         reached_at > 0 AND reached_at < $cut AS has_goal
     FROM journeys FINAL
     WHERE $store
-    GROUP BY store_id, execution_hash
+    GROUP BY execution_hash
 )"""
 
 _OF_EXECUTION: Final = (
-    STORE,
+    _OF_STORE,
     Field(
         "channel",
         "of `started`, else of the execution's earliest event (H39)",
@@ -222,19 +220,19 @@ NOTIFICATION: Final = Fact(
     rows="""\
 (
     SELECT
-        store_id, communication_hash,
+        any(notifications.store_id) AS of_store,
         min(sent_at) AS first_at,
         min(store_date) AS first_date,
         argMin((channel, notification_channel, journey_id), (sent_at, event_id)) AS sent
     FROM notifications FINAL
     WHERE $whole
-    GROUP BY store_id, communication_hash
+    GROUP BY communication_hash
 )""",
     where="1",
     at="first_at",
     date="first_date",
     fields=(
-        STORE,
+        _OF_STORE,
         Field("channel", "of the event", "sent.1"),
         Field("notification_channel", "email, sms, push, ...", "sent.2"),
         Field("journey_id", "the journey that sent it", "sent.3"),

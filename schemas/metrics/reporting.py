@@ -13,7 +13,9 @@ from typing import Final
 from schemas.metrics import order_facts
 from schemas.metrics.model import CURRENCY, Cut, Fact, Field, Grain, Metric, Section, Unit
 
-_COLUMNS: Final = re.compile(r"\b(paid|total|currency|exponent|adjustment_amount|adjustment_lines)\b")
+_COLUMNS: Final = re.compile(
+    r"\b(paid|lines_paid|direct_paid|assisted_paid|shown_only_paid|total|currency|exponent|adjustment_amount|adjustment_lines)\b"
+)
 _STORES: Final = "reporting_currency != ''"
 
 
