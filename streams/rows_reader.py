@@ -1,5 +1,6 @@
 """The sink's side of Kafka: committed rows in, offsets back."""
 
+import asyncio
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
@@ -107,6 +108,9 @@ class RowsReader(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def fetch(self, *, timeout_ms: int, max_records: int) -> Mapping[TopicPartition, Sequence[Any]]:
         """Records in offset order for each partition, of the generation at the moment of return."""
+        # What the client has read ahead it gives without waiting: with a backlog nobody else gets a turn before all of it
+        # is taken, and on a busy machine the session ends. Not behind the fetch: a generation may end in a turn.
+        await asyncio.sleep(0)
         fetched: Mapping[TopicPartition, Sequence[Any]] = await self._consumer.getmany(
             timeout_ms=timeout_ms, max_records=max_records
         )

@@ -1,5 +1,7 @@
 """What the reader of rows says while partitions are given out anew."""
 
+import asyncio
+
 import pytest
 from aiokafka import TopicPartition
 
@@ -19,6 +21,10 @@ class _Consumer:
     async def position(self, tp: TopicPartition) -> int:
         return 7
 
+    async def getmany(self, *, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[object]]:
+        """As with a backlog that it has read ahead: at once."""
+        return {tp: [object()] * max_records for tp in self._share}
+
 
 async def test_between_two_generations_no_position_is_told_that_could_be_committed() -> None:
     reader = RowsReader(Settings(partitions=1))
@@ -31,3 +37,21 @@ async def test_between_two_generations_no_position_is_told_that_could_be_committ
         await reader.positions()
     reader.on_partitions_assigned(share)
     assert set((await reader.positions()).values()) == {7}
+
+
+async def test_taking_what_is_read_ahead_lets_heartbeats_and_inserts_have_their_turns() -> None:
+    reader = RowsReader(Settings(partitions=1))
+    reader._consumer = _Consumer({TopicPartition(reader.topics[0], 0)})
+    turns = 0
+
+    async def heartbeats() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    others = asyncio.create_task(heartbeats())
+    for _ in range(10):
+        await reader.fetch(timeout_ms=20, max_records=5)
+    others.cancel()
+    assert turns >= 10
