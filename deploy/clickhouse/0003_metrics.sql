@@ -497,7 +497,7 @@ FROM
                 SELECT arrayJoin(arrayConcat(arrayMap(seen -> (seen, 1), exposed_hash),
                     if(session_key != '' AND has_direct, [(session_hash, 2)], []))) AS earned
                 FROM orders FINAL
-                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC')
+                WHERE 1 AND captured_at < toDateTime64('2100-01-01', 3, 'UTC') AND (has_direct OR notEmpty(exposed_hash))
             )
             GROUP BY session_hash
         ) AS earned USING (session_hash)

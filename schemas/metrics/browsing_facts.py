@@ -20,7 +20,7 @@ _CREDITED: Final = """\
         SELECT arrayJoin(arrayConcat(arrayMap(seen -> (seen, 1), exposed_hash),
             if(session_key != '' AND has_direct, [(session_hash, 2)], []))) AS earned
         FROM orders FINAL
-        WHERE $scope AND captured_at < $cut
+        WHERE $scope AND captured_at < $cut AND (has_direct OR notEmpty(exposed_hash))
     )
     GROUP BY session_hash
 )"""

@@ -300,28 +300,19 @@ _SENT_MS: Final = "toUnixTimestamp64Milli(sent_at)"
 _OURS: Final = "store_id = {store:String}"
 _NEW: Final = f"{_OURS} AND born >= {{sent_born:Date}}"
 _IN_TIME: Final = f"is_customer AND sent_at >= {instant('sent_from')} AND sent_at < {instant('until')}"
-# A communication is dated by its first sending, however long ago that was (H90), so one of these must be in time. Nearly
-# all are sent once: only the others are worth grouping. Read without FINAL: a row that is there twice puts its
-# communication among the others, which costs a little time and changes nothing.
-_AGAIN: Final = (
-    f"communication_hash IN (SELECT communication_hash FROM notifications WHERE {_OURS}"
-    f" AND communication_hash IN (SELECT communication_hash FROM notifications WHERE {_NEW} AND {_IN_TIME})"
-    " GROUP BY communication_hash HAVING count() > 1)"
-)
 _SENT_COLUMNS: Final = "person_hash, sent_at, communication_id, notification_channel, journey_id"
 _ONE_PART: Final = "SETTINGS do_not_merge_across_partitions_select_final = 1"
-_FIRST: Final = ("person_hash", "sent_at", "notification_channel", "journey_id", "is_customer")
+# A communication is dated by its first sending, however long ago that was (H90), so one of these must be in time. Such
+# are looked for without FINAL: what is gone since brings its communication along, and that is judged by what is there.
 _SENT: Final = f"""\
-SELECT {_SENT_COLUMNS} FROM notifications FINAL WHERE {_NEW} AND {_IN_TIME} AND NOT {_AGAIN} {_ONE_PART}
-UNION ALL
 SELECT {_SENT_COLUMNS}
 FROM (
-    SELECT communication_id, {", ".join(f"first.{number} AS {name}" for number, name in enumerate(_FIRST, 1))}
-    FROM (
-        SELECT communication_id,
-            argMin(({", ".join(f"n.{name}" for name in _FIRST)}), (n.sent_at, event_id, person)) AS first
-        FROM notifications AS n FINAL WHERE {_OURS} AND {_AGAIN} GROUP BY communication_id {_ONE_PART}
-    )
+    SELECT {_SENT_COLUMNS}, is_customer
+    FROM notifications FINAL
+    WHERE {_OURS} AND communication_hash IN (SELECT communication_hash FROM notifications WHERE {_NEW} AND {_IN_TIME})
+    ORDER BY sent_at, event_id, person
+    LIMIT 1 BY communication_hash
+    {_ONE_PART}
 )
 WHERE {_IN_TIME}"""
 
