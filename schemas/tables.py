@@ -125,17 +125,6 @@ _EXPOSED: Final = Derived(
     f"arrayMap(key -> {_hashed('person', 'key')}, exposed_session)",
     "128-bit hash of store, person and session, for each of exposed_session",
 )
-# Nearly every exposure is of one day and channel: its three arrays need not be unpacked to count who was reached.
-_SPREAD: Final = Derived(
-    "spread",
-    "UInt8",
-    "length(shown_dates) != 1",
-    "0: shown on one date in one channel, which shown_date, shown_channel and first_shown_at tell",
-)
-_SHOWN_DATE: Final = Derived("shown_date", "Date", "shown_dates[1]", "the first of shown_dates")
-_SHOWN_CHANNEL: Final = Derived(
-    "shown_channel", "LowCardinality(String)", "shown_channels[1]", "the first of shown_channels"
-)
 
 
 def _paid(name: str, condition: str, says: str) -> tuple[Derived, Derived]:
@@ -211,7 +200,7 @@ TABLES: Final = {
             "exposures",
             rows.ExposureRow,
             ("store_id", "person", "session_key", "widget_id"),
-            (_PERSON, _SESSION, _SPREAD, _SHOWN_DATE, _SHOWN_CHANNEL),
+            (_PERSON, _SESSION),
             by_day=True,
         ),
         Table(

@@ -79,10 +79,7 @@ CREATE TABLE IF NOT EXISTS exposures (
     `version` UInt64,
     `is_deleted` UInt8,
     `person_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person)) COMMENT '128-bit hash of store and person, for distinct counts and joins' CODEC(NONE),
-    `session_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person, session_key)) COMMENT '128-bit hash of store, person and session, for distinct counts and joins' CODEC(NONE),
-    `spread` UInt8 MATERIALIZED length(shown_dates) != 1 COMMENT '0: shown on one date in one channel, which shown_date, shown_channel and first_shown_at tell',
-    `shown_date` Date MATERIALIZED shown_dates[1] COMMENT 'the first of shown_dates',
-    `shown_channel` LowCardinality(String) MATERIALIZED shown_channels[1] COMMENT 'the first of shown_channels'
+    `session_hash` UInt128 MATERIALIZED reinterpretAsUInt128(sipHash128(store_id, person, session_key)) COMMENT '128-bit hash of store, person and session, for distinct counts and joins' CODEC(NONE)
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)

@@ -511,16 +511,7 @@ FROM
         SELECT bucket, store_id, channel, sum(persons) AS recommendation_unique_customers_
         FROM (
         SELECT store_id, channel,  bucket, 1 AS persons
-        FROM (SELECT DISTINCT store_id, channel,  shown_date AS bucket, person_hash FROM (
-            SELECT store_id, person_hash, widget_id, shown_date, shown_channel AS channel, first_shown_at AS seen_at
-            FROM exposures FINAL
-            WHERE 1 AND NOT spread
-            UNION ALL
-            SELECT store_id, person_hash, widget_id, date_shown, channel_shown, at_shown
-            FROM exposures FINAL
-            ARRAY JOIN shown_dates AS date_shown, shown_channels AS channel_shown, shown_at AS at_shown
-            WHERE 1 AND spread
-        ) WHERE 1 AND 1)
+        FROM (SELECT DISTINCT store_id, channel,  shown_date AS bucket, person_hash FROM (SELECT store_id, person_hash, widget_id, shown_dates, shown_channels, shown_at FROM exposures FINAL WHERE 1) ARRAY JOIN shown_dates AS shown_date, shown_channels AS channel, shown_at AS seen_at WHERE 1 AND 1)
         )
         GROUP BY bucket, store_id, channel
     )
@@ -604,16 +595,7 @@ FROM
         SELECT bucket, store_id, channel, widget_id, sum(persons) AS recommendation_unique_customers_
         FROM (
         SELECT store_id, channel, widget_id,  bucket, 1 AS persons
-        FROM (SELECT DISTINCT store_id, channel, widget_id,  shown_date AS bucket, person_hash FROM (
-            SELECT store_id, person_hash, widget_id, shown_date, shown_channel AS channel, first_shown_at AS seen_at
-            FROM exposures FINAL
-            WHERE 1 AND NOT spread
-            UNION ALL
-            SELECT store_id, person_hash, widget_id, date_shown, channel_shown, at_shown
-            FROM exposures FINAL
-            ARRAY JOIN shown_dates AS date_shown, shown_channels AS channel_shown, shown_at AS at_shown
-            WHERE 1 AND spread
-        ) WHERE 1 AND 1)
+        FROM (SELECT DISTINCT store_id, channel, widget_id,  shown_date AS bucket, person_hash FROM (SELECT store_id, person_hash, widget_id, shown_dates, shown_channels, shown_at FROM exposures FINAL WHERE 1) ARRAY JOIN shown_dates AS shown_date, shown_channels AS channel, shown_at AS seen_at WHERE 1 AND 1)
         )
         GROUP BY bucket, store_id, channel, widget_id
     )

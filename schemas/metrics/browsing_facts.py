@@ -132,7 +132,7 @@ EXPERIENCE: Final = Fact(
 )
 
 # Of several orders of the session the closest is the purchase (H87): they are joined, ranked, and the first is kept.
-# Only orders of sessions with such a purchase are: of a hundred orders they are eight.
+# Only orders of sessions with such a purchase are, which few have.
 _GOALS: Final = f"""\
 (
     SELECT
@@ -281,17 +281,10 @@ EXPOSURE_STRATEGY: Final = Fact(
 REACH: Final = Fact(
     name="reach",
     says="persons who got recommendations of a widget in a period or day, by channel of the impression",
-    rows="""\
-(
-    SELECT store_id, person_hash, widget_id, shown_date, shown_channel AS channel, first_shown_at AS seen_at
-    FROM exposures FINAL
-    WHERE $scope AND NOT spread
-    UNION ALL
-    SELECT store_id, person_hash, widget_id, date_shown, channel_shown, at_shown
-    FROM exposures FINAL
-    ARRAY JOIN shown_dates AS date_shown, shown_channels AS channel_shown, shown_at AS at_shown
-    WHERE $scope AND spread
-)""",
+    rows=(
+        "(SELECT store_id, person_hash, widget_id, shown_dates, shown_channels, shown_at FROM exposures FINAL"
+        " WHERE $scope) ARRAY JOIN shown_dates AS shown_date, shown_channels AS channel, shown_at AS seen_at"
+    ),
     where="1",
     at="seen_at",
     date="shown_date",
