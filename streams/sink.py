@@ -33,7 +33,8 @@ from streams.settings import Settings
 
 WATERMARKS: Final = "watermarks"
 DEAD_LETTERS: Final = "dead_letters"
-BUFFER_MAX_BYTES: Final = 64 * 1_048_576
+# Twice, as rows: see `batch_max_rows`.
+BUFFER_MAX_BYTES: Final = 16 * 1_048_576
 # Taken without a turn for anybody else: some thirty milliseconds of an idle machine.
 FETCH_MAX_RECORDS: Final = 2_000
 # Without rows there are still transaction markers to get behind.

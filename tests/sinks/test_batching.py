@@ -1,8 +1,12 @@
 """Rows gathered into batches: one a table and month, one version a key, never more than agreed."""
 
+import tracemalloc
+
 import pytest
 
 from sinks.batching import ROW_OVERHEAD_BYTES, BadRow, Origin, RowBuffer
+from streams.settings import SinkSettings
+from streams.sink import BUFFER_MAX_BYTES
 from tests.sinks.making import FEBRUARY, JANUARY, encode, order, session
 
 
@@ -78,3 +82,23 @@ def test_a_record_that_is_no_row_is_named_by_its_place() -> None:
         buffer().add("sessions", None, at_offset(18))
     with pytest.raises(BadRow, match=r"shop.rows\[3\]@19: its key names no table"):
         buffer().add("", encode(session()), at_offset(19))
+
+
+@pytest.mark.parametrize(("lines", "most_mb"), [(1, 30), (60, 45)])
+def test_a_batch_on_its_way_and_the_next_one_fit_into_what_an_outage_may_cost(
+    lines: int, most_mb: int
+) -> None:
+    part = 10  # of the whole: memory is traced slowly
+    held = RowBuffer(max_rows=SinkSettings().batch_max_rows // part, max_bytes=BUFFER_MAX_BYTES // part)
+    tracemalloc.start()
+    try:
+        on_its_way, number = [], 0
+        for _ in range(2):
+            on_its_way.append(list(held.take()))
+            while not held.full:
+                row = order(f"o{number:016d}", *[("p", 1, 1, "none", "")] * lines)
+                held.add("orders", encode(row), Origin("shop.rows", number % 4, number))
+                number += 1
+        assert tracemalloc.get_traced_memory()[0] * part < most_mb * 1_000_000
+    finally:
+        tracemalloc.stop()
