@@ -1545,14 +1545,10 @@ FROM
             WHERE seen.2 != ''
             GROUP BY store_id, seen.1
             UNION ALL
-            SELECT store_id, 1, 'journey_executions_in_progress', count()
-            FROM
-            (
-                SELECT store_id
-                FROM journeys FINAL
-                WHERE 1
-                GROUP BY store_id, execution_hash
-                HAVING groupBitOr((started_at > 0 AND started_at < (SELECT data_as_of FROM data_as_of)) + 2 * (terminal_at > 0 AND terminal_at < (SELECT data_as_of FROM data_as_of))) = 1
+            SELECT store_id, 1, 'journey_executions_in_progress', uniqExact(execution_hash)
+            FROM journeys FINAL
+            WHERE 1 AND (started_at > 0 AND started_at < (SELECT data_as_of FROM data_as_of)) AND execution_hash NOT IN (
+                SELECT execution_hash FROM journeys FINAL WHERE 1 AND (terminal_at > 0 AND terminal_at < (SELECT data_as_of FROM data_as_of))
             )
             GROUP BY store_id
         )

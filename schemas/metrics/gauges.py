@@ -69,14 +69,10 @@ FROM
     WHERE seen.2 != ''
     GROUP BY store_id, seen.1
     UNION ALL
-    SELECT store_id, 1, 'journey_executions_in_progress', count()
-    FROM
-    (
-        SELECT store_id
-        FROM journeys FINAL
-        WHERE $store
-        GROUP BY store_id, execution_hash
-        HAVING groupBitOr({_before("started_at")} + 2 * {_before("terminal_at")}) = 1
+    SELECT store_id, 1, 'journey_executions_in_progress', uniqExact(execution_hash)
+    FROM journeys FINAL
+    WHERE $store AND {_before("started_at")} AND execution_hash NOT IN (
+        SELECT execution_hash FROM journeys FINAL WHERE $store AND {_before("terminal_at")}
     )
     GROUP BY store_id
 )
