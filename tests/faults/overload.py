@@ -100,7 +100,8 @@ def mostly_one_person(records: Iterator[SimRecord]) -> Iterable[SimRecord]:
     for record in records:
         hot = None
         if chance.random() < HOT_SHARE:
-            with suppress(msgspec.DecodeError):
+            # Bytes that are no UTF-8 and what nests too deeply are no errors of msgspec's own.
+            with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 hot = _as_hot(record, msgspec.json.decode(record.value))
         yield hot or record
 
