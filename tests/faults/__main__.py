@@ -31,7 +31,7 @@ from tests.faults import (
 from tests.faults.matrix import CASES, Case
 from tests.faults.stage import RATE, SHORT_RATE, Outcome, open_stage
 from tests.kafka.campaign.dossier import Dossier
-from tests.kafka.campaign.report import RESULTS, Finding, table
+from tests.kafka.campaign.report import RESULTS, Finding, table, write
 
 MODULES = (
     processes,
@@ -58,6 +58,7 @@ def main() -> int:
     asked = _options()
     if asked.judge:
         outcome = asyncio.run(judge(asked.judge, asked.lot))
+        sys.stderr.write(f"  {write(asked.name, {'lot': asked.lot}, outcome)}\n")
         sys.stdout.write(
             f"{show({asked.judge.name: outcome})}\n{outcome.finding.lot}\n{outcome.finding.show()}\n"
         )
@@ -167,6 +168,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--judge", type=Path, metavar="DIR", help="only the verdict on a kept directory, by lot"
     )
+    parser.add_argument("--name", default="judged", help="what the file with that verdict is called")
     parser.add_argument("--lot", type=int, help="the seed of a lot that was drawn before")
     return parser.parse_args()
 
