@@ -114,7 +114,10 @@ async def judge_long(
     """Everything that is not as it must be, a line each. All that was sent must be visible. `seed`: of the lot."""
     lot = draw(truth, seed, most=most)
     address = address_of(settings)
-    client = clickhouse_connect.get_client(**address.client_options(), database=address.database)
+    # In a thread: the server may be one that this very loop serves.
+    client = await asyncio.to_thread(
+        clickhouse_connect.get_client, **address.client_options(), database=address.database
+    )
     try:
         visible = await asyncio.to_thread(read_tables, client, lot.stores)
         found = await asyncio.to_thread(account_differences, client, truth)
