@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+import os
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -74,7 +75,11 @@ def _load(there: Connection, settings: Settings, scenario: Scenario, stamped_at_
     stopped = threading.Event()
 
     def listen() -> None:
-        there.recv()
+        try:
+            there.recv()
+        except EOFError:
+            # Whoever wanted it is dead: a load that went on would be at it for hours.
+            os._exit(1)
         stopped.set()
 
     threading.Thread(target=listen, daemon=True).start()
