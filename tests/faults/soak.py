@@ -24,6 +24,8 @@ from tests.kafka.campaign.kills import spread
 RATE = 3_000.0
 EVERY_SECONDS = 300.0
 SAMPLE_SECONDS = 15.0
+# A life begins with empty caches: what fills them is no growth.
+WARM_HOURS = 5 / 60
 # A run is stopped, not exhausted: faults that take longer than they should must not find it over.
 SPARE = 1.5
 
@@ -91,8 +93,7 @@ async def soak(stage: Stage, times: int) -> Outcome:
         sampling.cancel()
         for name, seconds in back.items():
             play.figures[f"back_{name}_max_s"] = spread(seconds)["max"]
-        # The first fifth is spent filling the caches.
-        play.figures |= flatness(samples[len(samples) // 5 :])
+        play.figures |= flatness(samples)
 
     return await under_load(stage, times, fault, rate=RATE, long=times * EVERY_SECONDS * SPARE)
 
@@ -134,18 +135,24 @@ async def sample(play: Play, samples: list[Sample]) -> None:
 
 
 def flatness(samples: Sequence[Sample]) -> dict[str, float]:
-    """Growth per hour within the worker's lives (a new one begins small), and the most of each."""
-    rises = [
-        (later.hours - earlier.hours, later.worker - earlier.worker)
-        for earlier, later in pairwise(samples)
-        if later.worker > 0.7 * earlier.worker > 0
-    ]
-    grown = linear_regression(*zip(*cumulated(rises), strict=True)).slope if len(rises) > 2 else 0.0
+    """Growth per hour within the worker's lives, each from when its caches are warm; and the most of each.
+
+    No growth is told of a run whose lives were all too short.
+    """
+    rises: list[tuple[float, float]] = []
+    born = samples[0].hours if samples else 0.0
+    for earlier, later in pairwise(samples):
+        if later.worker <= 0.7 * earlier.worker:
+            born = later.hours
+        elif earlier.hours - born >= WARM_HOURS:
+            rises.append((later.hours - earlier.hours, later.worker - earlier.worker))
     most = {
         f"{name}_most_mb": max((getattr(one, name) for one in samples), default=0.0)
         for name in Sample._fields[2:]
     }
-    return {"memory_slope_mb_per_h": round(grown, 1), **most}
+    if len(rises) < 3:
+        return most
+    return {"memory_slope_mb_per_h": round(linear_regression(*zip(*cumulated(rises), strict=True)).slope, 1), **most}
 
 
 def cumulated(rises: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
