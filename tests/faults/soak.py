@@ -152,7 +152,10 @@ def flatness(samples: Sequence[Sample]) -> dict[str, float]:
     }
     if len(rises) < 3:
         return most
-    return {"memory_slope_mb_per_h": round(linear_regression(*zip(*cumulated(rises), strict=True)).slope, 1), **most}
+    return {
+        "memory_slope_mb_per_h": round(linear_regression(*zip(*cumulated(rises), strict=True)).slope, 1),
+        **most,
+    }
 
 
 def cumulated(rises: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -115,4 +115,6 @@ def test_growth_is_told_within_lives_once_their_caches_are_warm() -> None:
     life = [40.0, 70.0, 90.0, *[100.0] * 12]
     lives = flatness([Sample(place / 30, 0, life[place % 15]) for place in range(60)])
     assert lives["memory_slope_mb_per_h"] == 0.0
-    assert "memory_slope_mb_per_h" not in flatness([Sample(place / 30, 0, 40.0 + place) for place in range(5)])
+    assert "memory_slope_mb_per_h" not in flatness(
+        [Sample(place / 30, 0, 40.0 + place) for place in range(5)]
+    )
