@@ -9,9 +9,10 @@ from deploy.query import Server
 from sinks.clickhouse import Address
 
 # Sent with every query: a user with all rights reads only, too, and can't take it back.
+_SETTINGS: Final = {"readonly": 1}
 # A report is a dozen queries at the same time: with a thread each they share the cores as they are, and none builds its
 # hash tables several times over to merge them.
-_SETTINGS: Final = {"readonly": 1, "max_threads": 1}
+_THREADS: Final = "max_threads"
 QUERY_SECONDS: Final = 60
 
 
@@ -29,9 +30,13 @@ class Reader:
         """clickhouse-connect's asynchronous client. Raises ClickHouseError, ClientError, OSError."""
         async with self._connecting:
             if self._client is None:
-                self._client = await get_async_client(
+                client = await get_async_client(
                     **self._options, database=self.server.database, settings=_SETTINGS
                 )
+                # Of a user who only reads, the server's own say stands.
+                if not client.server_settings[_THREADS].readonly:
+                    client.set_client_setting(_THREADS, 1)
+                self._client = client
             return self._client
 
     async def close(self) -> None:
