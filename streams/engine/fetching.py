@@ -95,6 +95,22 @@ class ChunkThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer = self._consumer
         return consumer is not None and consumer._coordinator.generation != DEFAULT_GENERATION_ID
 
+    def group_error(self) -> BaseException | None:
+        """What has ended the coordination of the group, if anything has.
+
+        aiokafka keeps it for whoever polls next, and stands still until then. We poll only what we have been assigned:
+        a worker whose join had failed waited for partitions for ever.
+        """
+        consumer = self._consumer
+        coordinator = consumer._coordinator if consumer is not None else None
+        if coordinator is None:
+            return None  # not started yet
+        error: BaseException | None = coordinator._pending_exception
+        task = coordinator._coordination_task
+        if error is None and task.done() and not task.cancelled():
+            error = task.exception()
+        return error
+
     async def _open(self, offsets: Mapping[TopicPartition, int], assignment: int) -> bool:
         owner = self._current_assignment()
         if owner is None or not owner.tps >= offsets.keys():

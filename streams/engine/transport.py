@@ -118,6 +118,9 @@ class ChunkConsumer(Consumer):  # type: ignore[misc]
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Faust's commit timer: let the engine begin an epoch for each partition that has none in flight."""
+        error = self._thread.group_error()
+        if error is not None and not self.engine.closed:
+            self.engine.exit("the group can't be kept or joined", error)
         await self.engine.tick()
         return True
 
