@@ -86,12 +86,7 @@ async def kill(play: Play, victim: str) -> None:
         play.stage.signal_broker(signal.SIGKILL)
         await play.stage.broker_returns()
         return
-    member = play.worker if victim == WORKER else play.sink
-    starts = member.starts
-    member.kill()
-    # Until its successor runs, its log tells of the partitions of the dead one.
-    while member.starts == starts:
-        await asyncio.sleep(0.005)
+    await (play.worker if victim == WORKER else play.sink).replaced()
 
 
 async def works_again(play: Play, victim: str, killed: float) -> None:

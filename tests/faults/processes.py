@@ -71,11 +71,7 @@ async def restarted(
     """Kill the worker (or sink) and have it come back with these failpoints armed, in its next life or in each."""
     member = play.sink if sink else play.worker
     member.env.update({VARIABLE: failpoints, **(env or {})})
-    starts = member.starts
-    member.kill()
-    async with asyncio.timeout(30):
-        while member.starts == starts:
-            await asyncio.sleep(0.005)
+    await member.replaced()
     if not each_life:
         member.env[VARIABLE] = ""
 

@@ -127,10 +127,7 @@ class _Happenings:
         member = self._shop.members[f"worker-{slot}"]
         began, at_event = time.monotonic(), self._load.sent
         if kind == RESTART:
-            starts = member.starts
-            member.kill()
-            while member.starts == starts:
-                await asyncio.sleep(0.005)
+            await member.replaced()
         else:
             await member.leave(kill=kind == KILL)
         await self._note(kind, slot, began, at_event)

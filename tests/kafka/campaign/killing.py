@@ -50,12 +50,10 @@ async def kill_often(
             await moving.any_after(time.monotonic())
         await asyncio.sleep(chance.uniform(0.0, longest_wait))  # a random moment is the point
         kill = Kill(member.name, load.sent, bool(member.has()))
-        starts, moment = member.starts, time.monotonic()
-        member.kill()
         kills.append(kill)
-        while member.starts == starts:
-            await asyncio.sleep(0.005)
-        follow = asyncio.create_task(_follow(kill, member, starts + 1, moment, moving))
+        start, moment = member.starts + 1, time.monotonic()
+        await member.replaced()
+        follow = asyncio.create_task(_follow(kill, member, start, moment, moving))
         if chance.random() >= EARLY_SHARE:
             await follow
         else:

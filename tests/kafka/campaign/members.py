@@ -70,6 +70,14 @@ class Member:
         """kill -9, now. It is brought back at once."""
         processes.kill_group(self.process)
 
+    async def replaced(self, *, seconds: float = 30.0) -> None:
+        """kill -9, and wait until its successor runs: until then its log tells of the partitions of the dead one."""
+        starts = self.starts
+        self.kill()
+        async with asyncio.timeout(seconds):
+            while self.starts == starts:
+                await asyncio.sleep(0.005)
+
     async def leave(self, *, kill: bool = False, seconds: float = STOP_SECONDS) -> int:
         """End it for good, with SIGTERM or kill -9; the exit code."""
         self.wanted = False
