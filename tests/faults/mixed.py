@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from tests.faults.matrix import case
-from tests.faults.shim import Answer
 from tests.faults.stage import Outcome, Play, Stage, under_load
 from tests.kafka.campaign.killing import EARLY_SHARE, TRAILING_SECONDS
 from tests.kafka.campaign.kills import spread
@@ -93,10 +92,6 @@ async def works_again(play: Play, victim: str, killed: float) -> None:
     """Wait until every partition commits, and, after a kill of the sink, until ClickHouse has taken rows from it."""
     if victim == SINK:
         await play.sink.works()
-        answered = play.stage.house.answered
-        before, deadline = answered[Answer.TRUE], time.monotonic() + 60.0
-        while answered[Answer.TRUE] == before:
-            assert time.monotonic() < deadline, f"no rows from the sink\n{play.sink.tail()}"
-            await asyncio.sleep(0.02)
+        assert await play.stage.house.takes(), f"no rows from the sink\n{play.sink.tail()}"
         return
     await play.works_again(killed, trailing=TRAILING_SECONDS if victim == WORKER else 0.0)

@@ -9,14 +9,11 @@ from tests.faults.matrix import case
 from tests.faults.processes import restarted
 from tests.faults.proxy import Wire
 from tests.faults.shim import Answer
-from tests.faults.stage import Outcome, Play, Stage, resident_mb, under_load
+from tests.faults.stage import Outcome, Play, Stage, under_load
 
 BROKER_KILLS = (signal.SIGTERM, signal.SIGKILL)
 PAUSE_SECONDS = 30.0
 NETWORK_SECONDS = 12.0
-MEMORY_MORE_MB = 50.0
-# Its longest pause between two attempts is ten seconds.
-SINK_BACK_SECONDS = 15.0
 
 
 @case("F8 the broker is restarted, killed, paused", "works again <= 30 s after it", short=2, long=20)
@@ -50,57 +47,6 @@ async def network(stage: Stage, times: int) -> Outcome:
                 stage.wire.set(Wire.WHOLE)
             await play.works_again(time.monotonic())
         play.expect(max(play.back) <= 30.0, f"once it took {max(play.back):.1f} s after the network was back")
-
-    return await under_load(stage, times, fault)
-
-
-@case(
-    "F13 ClickHouse is away, slow, full, read-only",
-    "workers unaffected, memory of the sink +<= 50 MB",
-    short=1,
-    long=5,
-)
-async def warehouse_away(stage: Stage, times: int) -> Outcome:
-    """Played at length, it is away for two minutes each time."""
-    away_s = 8.0 if times == 1 else 120.0
-    troubles = (
-        Answer.AWAY,
-        Answer.READ_ONLY,
-        Answer.TOO_MANY_PARTS,
-        Answer.NO_MEMORY,
-        Answer.HANG,
-        Answer.SLOW,
-    )
-
-    async def fault(play: Play) -> None:
-        before, most = resident_mb([play.sink]), 0.0
-        slowest = sink_back = 0.0
-        for number in range(max(times, len(troubles))):
-            stage.house.answer(troubles[number % len(troubles)])
-            until = time.monotonic() + (away_s if number < times else min(away_s, 8.0))
-            while time.monotonic() < until:
-                await asyncio.sleep(1.0)
-                most = max(most, resident_mb([play.sink]))
-                slowest = max(
-                    slowest, *(time.monotonic() - play.moving.last(each) for each in play.moving.partitions)
-                )
-            stage.house.answer(Answer.TRUE)
-            healed, taken = time.monotonic(), stage.house.answered[Answer.TRUE]
-            while stage.house.answered[Answer.TRUE] == taken and time.monotonic() < healed + 60.0:
-                await asyncio.sleep(0.02)
-            sink_back = max(sink_back, time.monotonic() - healed)
-            await play.works_again(time.monotonic())
-        play.figures |= {
-            "sink_back_max_s": round(sink_back, 2),
-            "sink_memory_before_mb": before,
-            "sink_memory_most_mb": most,
-            "worker_pause_max_s": round(slowest, 2),
-        }
-        play.expect(slowest < 15.0, f"a partition stood still for {slowest:.1f} s")
-        play.expect(sink_back <= SINK_BACK_SECONDS, f"the sink came back after {sink_back:.1f} s")
-        play.expect(most <= before + MEMORY_MORE_MB, f"the sink grew from {before} to {most} MB")
-        unasked = [code for member in (play.worker, play.sink) for code in member.unasked]
-        play.expect(unasked == [], f"somebody ended: {unasked}")
 
     return await under_load(stage, times, fault)
 

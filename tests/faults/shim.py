@@ -1,6 +1,7 @@
 """An HTTP shim before ClickHouse: what is asked passes, but inserts may be answered as a server in trouble would."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterator
 from enum import StrEnum
@@ -76,6 +77,15 @@ class ClickHouseShim:
         self._answers = cycle(answers)
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
+
+    async def takes(self, *, seconds: float = 60.0) -> bool:
+        """Wait until one more insert is applied as it should be; False if none came in that time."""
+        before, deadline = self.answered[Answer.TRUE], time.monotonic() + seconds
+        while self.answered[Answer.TRUE] == before:
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(0.02)
+        return True
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
