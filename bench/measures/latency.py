@@ -33,17 +33,15 @@ async def latency(stack: Stack, plan: Plan, outcome: Outcome, stores: dict[str, 
         stack.supervisor.pid(service.name)  # raises when it has ended
         await asyncio.sleep(0.02)
     before = {name: stack.usage(name).cpu_s for name in (worker, sink, "clickhouse", "kafka")}
-    probes = await stack.run_peer(
-        "probes",
-        ProbeTask(
-            url=stack.url,
-            database="live",
-            rate=plan.probes_a_second,
-            warm_up_s=plan.latency_warm_up_s,
-            seconds=plan.latency_s,
-            **place,
-        ),
+    task = ProbeTask(
+        url=stack.url,
+        database="live",
+        rate=plan.probes_a_second,
+        warm_up_s=plan.latency_warm_up_s,
+        seconds=plan.latency_s,
+        **place,
     )
+    probes = await stack.run_peer("probes", task)
     after = {name: stack.usage(name).cpu_s for name in before}
     traffic = await stack.finish_peer(service, result)
     await stack.stop_process(worker, account)
@@ -51,8 +49,9 @@ async def latency(stack: Stack, plan: Plan, outcome: Outcome, stores: dict[str, 
     rate = traffic.events / traffic.seconds
     how = (
         f"{probes.events} probe events over {plan.latency_s:.0f} s beside {rate:,.0f} events/s, from before the send"
-        f" until a query polled every 200 ms shows the row (query p50 {probes.detail['query_p50_s'] * 1000:.0f} ms); the"
-        f" traffic was at most {traffic.detail['behind_s'] * 1000:.0f} ms behind its pace"
+        f" until a query polled every {task.poll_s * 1000:.0f} ms shows the row"
+        f" (query p50 {probes.detail['query_p50_s'] * 1000:.0f} ms);"
+        f" the traffic was at most {traffic.detail['behind_s'] * 1000:.0f} ms behind its pace"
     )
     for name, key, goal in (
         ("produce to visible, p50", "p50_s", ""),

@@ -64,12 +64,9 @@ async def strike(
         await kill(play, victim)
         if play.chance.random() < EARLY_SHARE and number + 1 < times:
             continue
-        try:
+        with play.going_on(victim):
             await works_again(play, victim, killed)
             again[victim].append(time.monotonic() - killed)
-        except AssertionError as error:
-            # What is wrong with one of a hundred does not spare the others.
-            play.wrong.append(f"{victim} at {play.load.sent}: {str(error)[:500]}")
 
 
 async def sent(play: Play, records: int) -> None:

@@ -80,13 +80,10 @@ async def soak(stage: Stage, times: int) -> Outcome:
             await asyncio.sleep(EVERY_SECONDS)
             what, since = play.chance.choice(NEMESIS), time.monotonic()
             sys.stderr.write(f"  {time.strftime('%H:%M:%S')} {play.load.sent} sent, {what.__name__}\n")
-            try:
+            with play.going_on(what.__name__):
                 await what(play)
                 await play.works_again(max(since, time.monotonic() - 1.0))
                 back[what.__name__].append(play.back[-1])
-            except AssertionError as error:
-                # An hour is too long to end with the first thing that is wrong.
-                play.wrong.append(f"{what.__name__} at {play.load.sent}: {str(error)[:500]}")
         # What is not measured must not look flat.
         if sampling.done():
             sampling.result()

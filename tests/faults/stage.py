@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -215,6 +215,14 @@ class Play:
         """Note what is not as promised; the case goes on."""
         if not is_so:
             self.wrong.append(otherwise)
+
+    @contextmanager
+    def going_on(self, what: str) -> Iterator[None]:
+        """Note what `what` leaves broken, and go on: one of a hundred faults does not spare the others."""
+        try:
+            yield
+        except AssertionError as error:
+            self.wrong.append(f"{what} at {self.load.sent}: {str(error)[:500]}")
 
     async def finish(self) -> Outcome:
         """Let the load end and all of it become visible, and compare that with the oracle."""

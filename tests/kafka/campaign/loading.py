@@ -51,22 +51,20 @@ class Loading:
             if enough() and not told:
                 told = True
                 self._here.send(STOP)
-            while not self._here.poll():
+            if not self._here.poll():
                 await asyncio.sleep(TELL_SECONDS / 4)
-                if enough() and not told:
-                    break
-            else:
-                # The account of millions takes seconds to read: others go on meanwhile.
-                try:
-                    said = await asyncio.to_thread(self._here.recv)
-                except EOFError:
-                    raise RuntimeError("the process that wrote the records has ended") from None
-                if isinstance(said, str):
-                    raise RuntimeError(said)
-                if isinstance(said, Truth):
-                    self.truth = said
-                    return self.sent
-                self.sent, self.acknowledged = said
+                continue
+            # The account of millions takes seconds to read: others go on meanwhile.
+            try:
+                said = await asyncio.to_thread(self._here.recv)
+            except EOFError:
+                raise RuntimeError("the process that wrote the records has ended") from None
+            if isinstance(said, str):
+                raise RuntimeError(said)
+            if isinstance(said, Truth):
+                self.truth = said
+                return self.sent
+            self.sent, self.acknowledged = said
 
 
 def _load(there: Connection, settings: Settings, scenario: Scenario, stamped_at_ms: int, rate: float) -> None:

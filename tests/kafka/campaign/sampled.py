@@ -25,8 +25,8 @@ from streams.sink import address_of
 from tests.kafka.campaign.account import account_differences, ledger_differences
 from tests.kafka.campaign.verdict import (
     BUCKETS,
-    HOUR_MS,
     books_of,
+    hour_of,
     of_dead_letters,
     of_links,
     recompute_in_parts,
@@ -101,11 +101,6 @@ class Scan:
             read = json.loads(value)
             return isinstance(read, dict) and read.get("store_id") in self._stores
         return False
-
-
-def hour_of(record: RawRecord) -> int:
-    """Of the record's own time, in ms."""
-    return max(record.timestamp, 0) // HOUR_MS * HOUR_MS
 
 
 async def judge_long(

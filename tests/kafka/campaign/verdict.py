@@ -175,12 +175,18 @@ def books_of(ledger: Sequence[LedgerRow]) -> tuple[dict[Any, dict[str, int]], li
     return books, found
 
 
+def hour_of(record: RawRecord) -> int:
+    """Of the record's own time, in ms."""
+    return max(record.timestamp, 0) // HOUR_MS * HOUR_MS
+
+
 def _of_ledger(records: Sequence[RawRecord], oracle: OracleResult, ledger: Sequence[LedgerRow]) -> list[str]:
     books, found = books_of(ledger)
     must_be: defaultdict[Any, Counter[str]] = defaultdict(Counter)
     for record in records:
-        hour = max(record.timestamp, 0) // HOUR_MS * HOUR_MS
-        must_be[record.topic, record.partition, hour].update(("read", oracle.verdicts[record.origin].bucket))
+        must_be[record.topic, record.partition, hour_of(record)].update(
+            ("read", oracle.verdicts[record.origin].bucket)
+        )
     for key in sorted({*must_be, *(key for key in books if key[0] != FORWARDED)}):
         book, must = books.get(key, {}), must_be[key]
         # What is forwarded is accepted or a repeat where it lands.
