@@ -84,6 +84,7 @@ class Engine:
         self._preparing_since: float | None = None
         self._in_flight: dict[int, asyncio.Task[None]] = {}
         self._held: dict[int, frozenset[str]] = {}
+        self._moved = asyncio.Event()
         self._gauges_at = 0.0
         self._ticked_at = 0.0
         self._pace = Pace(options)
@@ -125,6 +126,21 @@ class Engine:
             for name, topic in zip(partition.topics, topics.inputs, strict=True):
                 partition.note_end(name, ends.get(TopicPartition(topic, number)), now)
 
+    def queued(self, chunk: Chunk) -> None:
+        """The chunk is on its way to `take`."""
+        partition = self._owner(chunk)
+        if partition is not None:
+            partition.queued(chunk)
+
+    async def settled(self) -> None:
+        """Wait until a partition that catches up has no chunks on their way.
+
+        Alignment looks at times that only processing moves: asked before, it lets a topic run ahead by the whole queue.
+        """
+        while any(partition.must_settle(time.monotonic()) for partition in self._live.values()):
+            self._moved.clear()
+            await self._moved.wait()
+
     async def take(self, chunk: Chunk) -> None:
         """Process a chunk, when its partition is (still) ours. Waits while a full epoch waits for one in flight."""
         partition = self._owner(chunk)
@@ -142,6 +158,7 @@ class Engine:
                 f"{chunk.topic}/{chunk.partition}: processing offsets {chunk.begin} to {chunk.end} failed",
                 error,
             )
+        self._moved.set()
         self.telemetry.on_chunk(chunk.topic, chunk.partition, len(chunk.records), time.perf_counter() - began)
         if partition.is_full and chunk.partition not in self._in_flight:
             self._begin_epoch(partition)
@@ -257,6 +274,7 @@ class Engine:
         """A rebalance takes everything (the client is eager): commit what is processed, then drop it."""
         self.telemetry.ready(False)
         leaving, self._live, self._held = list(self._live.values()), {}, {}
+        self._moved.set()
         if self._preparing is not None:
             preparing, self._preparing, self._preparing_since = self._preparing, None, None
             preparing.cancel()

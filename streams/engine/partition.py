@@ -55,6 +55,7 @@ class Partition:
         self._taken_ms = 0
         self._records = 0
         self._sizes: dict[str, int] = {}
+        self._queued: dict[str, int] = {}
         self._first_chunk_at: float | None = None
         self._idle: frozenset[str] = frozenset()
         self.flushed_at = time.monotonic()
@@ -76,6 +77,16 @@ class Partition:
                 self._first_chunk_at = time.monotonic()
         failpoints.reach("chunk.taken")
         self.positions.finish(chunk)
+
+    def queued(self, chunk: Chunk) -> None:
+        """The chunk is on its way to `take`."""
+        self._queued[chunk.topic] = chunk.end
+
+    def must_settle(self, now: float) -> bool:
+        """Does it catch up, with chunks on their way?"""
+        if not self.ends.behind(now) - TIMELESS:
+            return False
+        return any(self.positions[topic] < end for topic, end in self._queued.items())
 
     def chunk_size(self, topic: str) -> int:
         """How many records the next chunk of a topic (short) may have."""

@@ -62,6 +62,7 @@ class ChunkConsumer(Consumer):  # type: ignore[misc]
             await self.wait(self.can_resume_flow)
         # A copy: Faust's own set changes while the consumer thread reads it, and an empty one would mean "all".
         active = frozenset(self._get_active_partitions())
+        await self.engine.settled()
         assignment, wanted = self.engine.wanted()
         wanted = {tp: size for tp, size in wanted.items() if tp in active}
         if not wanted or self.should_stop:
@@ -75,6 +76,8 @@ class ChunkConsumer(Consumer):  # type: ignore[misc]
             self.engine.exit("reading the source topics failed", error)
         self.engine.note_ends(assignment, ends)
         generation = self.app.consumer_generation_id
+        for chunk in chunks:
+            self.engine.queued(chunk)
         for chunk in chunks:
             yield self._message(chunk, generation)
 

@@ -1,6 +1,7 @@
 """Partitions that come and go, with fakes for Kafka: who may process and commit when."""
 
 import asyncio
+import time
 
 import pytest
 from aiokafka import TopicPartition
@@ -9,6 +10,7 @@ from schemas.epoch import Record
 from schemas.topics import INPUTS
 from streams.engine.assigning import check_co_location
 from streams.engine.chunks import Chunk
+from streams.engine.ends import End
 from streams.engine.options import BrokenAssumption
 from streams.engine.restore import starting_offsets
 from tests.streams.engine.bench import Bench
@@ -67,6 +69,35 @@ async def test_a_revocation_commits_what_was_processed_then_stops_the_producer()
     await bench.ready(0)
     assert bench.processors[0].meta == b"m"
     assert bench.source.opened[TopicPartition("t.cart", 0)] == 3
+
+
+async def test_while_catching_up_nothing_more_is_asked_for_before_what_is_queued_was_processed() -> None:
+    bench = Bench()
+    await bench.ready(0)
+    await bench.engine.settled()
+    chunk = bench.chunk(0)
+    bench.engine.queued(chunk)
+    settled = asyncio.ensure_future(bench.engine.settled())
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert not settled.done()
+    await bench.engine.take(chunk)
+    await settled
+    # What a rebalance leaves in the queue is nobody's.
+    bench.engine.queued(bench.chunk(1))
+    settled = asyncio.ensure_future(bench.engine.settled())
+    await asyncio.sleep(0)
+    await bench.engine.revoke()
+    await settled
+
+
+async def test_a_partition_at_its_end_is_asked_while_chunks_are_queued() -> None:
+    bench = Bench()
+    await bench.ready(0)
+    ends = {TopicPartition(options().topics.source(name), 0): End(0, time.monotonic()) for name in INPUTS}
+    bench.engine.note_ends(bench.engine.wanted()[0], ends)
+    bench.engine.queued(bench.chunk(0))
+    await bench.engine.settled()
 
 
 async def test_a_chunk_of_an_earlier_assignment_is_dropped_not_processed() -> None:
