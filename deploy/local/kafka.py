@@ -24,6 +24,7 @@ DEFAULT_PORT = 9092
 READY_SECONDS = 60.0  # takes 3 to 5 s; a machine at its limits gets the benefit of the doubt
 STOP_SECONDS = 15.0  # takes 0.6 s; flushing much data takes longer, and what SIGKILL cuts off is recovered
 PROBE_TIMEOUT_MS = 2_000
+MEBIBYTE = 1_048_576
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,11 @@ class KafkaBroker:
             "offsets.topic.num.partitions": "4",
             "transaction.state.log.num.partitions": "4",
             "share.coordinator.state.topic.num.partitions": "1",
+            # Only closed segments are compacted, and all of it is read at each start. After a kill the partition gets
+            # two leader epochs about a second apart; a coordinator that still reads for the first when the second
+            # comes takes its own writes for foreign ones, reads again and again, and may fail for good.
+            "offsets.topic.segment.bytes": str(MEBIBYTE),
+            "transaction.state.log.segment.bytes": str(MEBIBYTE),
             "offsets.topic.replication.factor": replicas,
             "transaction.state.log.replication.factor": replicas,
             "transaction.state.log.min.isr": "1" if len(voters) < 3 else "2",
@@ -162,7 +168,7 @@ class KafkaBroker:
             "broker.heartbeat.interval.ms": "500",
             "group.initial.rebalance.delay.ms": "0",
             # Taken from the heap whole, at the start; the default of 128 MB is a quarter of it.
-            "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
+            "log.cleaner.dedupe.buffer.size": str(16 * MEBIBYTE),
             "num.network.threads": "2",
             "num.io.threads": "4",
         }
