@@ -260,8 +260,7 @@ class Play:
         if isinstance(self.load, Loading) and self.load.sent > MOST_RECORDS:
             finding = await Finding.by_lot(self.shop.settings, dossier)
         else:
-            finding = await Finding.of(self.shop, sent=self.load.sent, seconds=seconds)
-            finding.drain_seconds = dossier.drain_seconds
+            finding = await Finding.of(self.shop, sent=self.load.sent, seconds=seconds, drained=drained)
         return Outcome.of(dossier, finding)
 
 

@@ -58,15 +58,24 @@ class Finding(Struct, kw_only=True):
 
     @classmethod
     async def of(
-        cls, shop: Installation, *, sent: int, seconds: float, sources: list[RawRecord] | None = None
+        cls,
+        shop: Installation,
+        *,
+        sent: int,
+        seconds: float,
+        sources: list[RawRecord] | None = None,
+        drained: float | None = None,
     ) -> Self:
         """Wait until all is visible and compare it with the oracle, over the records as they lie in the topics.
 
-        `sources`: instead of these, what was read before it was taken out of the topics.
+        `sources`: instead of these, what was read before it was taken out of the topics. `drained`: all was found
+        visible after so many seconds, and is not waited for again: with the members gone, the watermark of a last epoch
+        stays behind.
         """
-        began = asyncio.get_running_loop().time()
-        await shop.caught_up(seconds=DRAIN_SECONDS)
-        drained = asyncio.get_running_loop().time() - began
+        if drained is None:
+            began = asyncio.get_running_loop().time()
+            await shop.caught_up(seconds=DRAIN_SECONDS)
+            drained = asyncio.get_running_loop().time() - began
         visible = await asyncio.to_thread(shop.visible)
         sources = await shop.sources() if sources is None else sources
         found = await asyncio.to_thread(differences, sources, shop.stores, visible)
