@@ -60,9 +60,9 @@ class ChunkConsumer(Consumer):  # type: ignore[misc]
         """One Faust message a chunk. Never yields what the engine does not want now."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
+        await self.engine.settled()
         # A copy: Faust's own set changes while the consumer thread reads it, and an empty one would mean "all".
         active = frozenset(self._get_active_partitions())
-        await self.engine.settled()
         assignment, wanted = self.engine.wanted()
         wanted = {tp: size for tp, size in wanted.items() if tp in active}
         if not wanted or self.should_stop:
