@@ -78,7 +78,6 @@ class ChunkConsumer(Consumer):  # type: ignore[misc]
         generation = self.app.consumer_generation_id
         for chunk in chunks:
             self.engine.queued(chunk)
-        for chunk in chunks:
             yield self._message(chunk, generation)
 
     def _message(self, chunk: Chunk, generation: int) -> tuple[TP, ConsumerMessage]:
