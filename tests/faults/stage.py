@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-import psutil
 from msgspec import Struct
 
 from deploy.local import ports
@@ -19,6 +18,7 @@ from deploy.local.supervisor import Supervisor
 from deploy.simulator.truth import Truth
 from deploy.simulator.wire import SimRecord
 from schemas.stores import Store
+from tests.faults.memory import process_mb
 from tests.faults.proxy import TcpProxy
 from tests.faults.shim import ClickHouseShim
 from tests.fixtures.clickhouse import ClickHouseEndpoint, running_endpoint
@@ -334,20 +334,3 @@ async def under_load(
     ) as play:
         await fault(play)
         return await play.finish()
-
-
-def resident_mb(members: Iterable[Member]) -> float:
-    """Resident memory of the members' processes together, in MB; what has just ended counts nothing."""
-    return round(sum(process_mb(member.process.pid) for member in members), 1)
-
-
-def process_mb(pid: int) -> float:
-    """Resident memory of a process and those below it, in MB; 0 if it has just ended."""
-    total = 0
-    try:
-        root = psutil.Process(pid)
-        for one in (root, *root.children(recursive=True)):
-            total += one.memory_info().rss
-    except psutil.NoSuchProcess:
-        pass
-    return round(total / 1_048_576, 1)
