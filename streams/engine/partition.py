@@ -151,7 +151,9 @@ class Partition:
         now = self.flushed_at = time.monotonic()
         first_chunk_at, self._first_chunk_at, self._records = self._first_chunk_at, None, 0
         if epoch is None:
-            self.progress_at = now
+            # Nothing to write is no progress while records wait: a fetch that hangs would never be noticed.
+            if not self.has_lag(self.held_back(now)):
+                self.progress_at = now
             return None
         offsets = self.positions.committable()
         expired: list[bytes] = []

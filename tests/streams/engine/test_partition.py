@@ -1,5 +1,7 @@
 """One partition at work: which of its topics wait for which."""
 
+import time
+
 import pytest
 
 from schemas.topics import INPUTS, SOURCES, TIMELESS
@@ -38,3 +40,16 @@ def test_nothing_waits_for_a_topic_without_event_time(partition: Partition) -> N
         partition.note_end(topic, End(0, 100.0), 100.0)
     assert partition.ends.behind(100.0) == TIMELESS
     assert partition.held_back(100.0) == set()
+
+
+def test_an_epoch_with_nothing_to_write_is_progress_unless_records_are_known_to_wait(
+    partition: Partition,
+) -> None:
+    now = time.monotonic()
+    for topic in SOURCES:
+        partition.note_end(topic, End(0, now), now)
+    for waiting in (0, 1):
+        partition.note_end("session", End(waiting, now), now)
+        partition.progress_at = now - 100
+        assert partition.cut(now_ms=0) is None
+        assert (partition.progress_at < now) is bool(waiting)
