@@ -2,7 +2,7 @@
 
 What exists after the start (modules, the app, Faust's graph) is frozen: never looked at again. A collection walks the
 cached people, some hundred thousand objects, and holds every partition for half a second; what it finds is next to
-nothing, since neither epochs nor people make cycles (`tests/streams/engine/test_garbage.py`). So it comes every few
+nothing, since neither epochs nor people make cycles (`tests/processors/test_garbage.py`). So it comes every few
 minutes; and at once when far more objects have been made than given back, as only cycles could do it.
 """
 
