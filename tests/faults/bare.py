@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from tests.faults.stage import Change, Outcome, Stage
+from tests.faults.play import Change
+from tests.faults.stage import Outcome, Stage
 from tests.kafka.campaign.load import Load
 from tests.kafka.campaign.members import Member
 from tests.kafka.campaign.report import KEPT, Finding

@@ -9,7 +9,8 @@ from dataclasses import dataclass, fields, replace
 
 from deploy.local.kafka import KafkaBroker, new_cluster_id
 from tests.faults.matrix import case
-from tests.faults.stage import Outcome, Play, Stage, under_load
+from tests.faults.play import Play, under_load
+from tests.faults.stage import Outcome, Stage
 
 NODES = (1, 2, 3)
 HEAP_MB = 256

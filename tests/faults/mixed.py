@@ -8,7 +8,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from tests.faults.matrix import case
-from tests.faults.stage import Outcome, Play, Stage, under_load
+from tests.faults.play import Play, under_load
+from tests.faults.stage import Outcome, Stage
 from tests.kafka.campaign.killing import EARLY_SHARE, TRAILING_SECONDS
 from tests.kafka.campaign.kills import spread
 

@@ -8,8 +8,9 @@ from streams.lag import LagReader, watched_groups
 from streams.settings import Settings
 from tests.faults.matrix import case
 from tests.faults.memory import resident_mb
+from tests.faults.play import Play, under_load
 from tests.faults.shim import Answer
-from tests.faults.stage import Outcome, Play, Stage, under_load
+from tests.faults.stage import Outcome, Stage
 from tests.kafka.campaign.report import DRAIN_SECONDS
 
 MINUTE_S = 60.0

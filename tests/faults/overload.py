@@ -16,7 +16,8 @@ from schemas.topics import SOURCES
 from tests.faults.bare import Bare, open_bare
 from tests.faults.matrix import case
 from tests.faults.memory import resident_mb
-from tests.faults.stage import Outcome, Play, Stage, under_load
+from tests.faults.play import Play, under_load
+from tests.faults.stage import Outcome, Stage
 from tests.kafka.campaign.load import Load
 from tests.kafka.campaign.members import Member
 from tests.kafka.campaign.report import DRAIN_SECONDS

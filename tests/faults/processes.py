@@ -10,9 +10,10 @@ from pathlib import Path
 
 from streams.failpoints import PLACES, VARIABLE
 from tests.faults.matrix import case
+from tests.faults.play import Play, under_load
 from tests.faults.proxy import Wire
 from tests.faults.shim import Answer
-from tests.faults.stage import Outcome, Play, Stage, under_load
+from tests.faults.stage import Outcome, Stage
 from tests.kafka.campaign.killing import TRAILING_SECONDS
 from tests.kafka.campaign.members import Member
 from tests.kafka.campaign.moving import share

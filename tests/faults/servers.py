@@ -6,10 +6,11 @@ import time
 
 from deploy.simulator.wire import SimRecord
 from tests.faults.matrix import case
+from tests.faults.play import Play, under_load
 from tests.faults.processes import restarted
 from tests.faults.proxy import Wire
 from tests.faults.shim import Answer
-from tests.faults.stage import Outcome, Play, Stage, under_load
+from tests.faults.stage import Outcome, Stage
 
 BROKER_KILLS = (signal.SIGTERM, signal.SIGKILL)
 PAUSE_SECONDS = 30.0

@@ -16,10 +16,11 @@ import msgspec
 
 from tests.faults.matrix import case
 from tests.faults.memory import process_mb, resident_mb
+from tests.faults.play import Play, under_load
 from tests.faults.proxy import Wire
 from tests.faults.servers import BROKER_KILLS
 from tests.faults.shim import Answer
-from tests.faults.stage import Outcome, Play, Stage, under_load
+from tests.faults.stage import Outcome, Stage
 from tests.kafka.campaign.kills import spread
 
 RATE = 3_000.0

@@ -14,8 +14,9 @@ from deploy.simulator.wire import SimRecord
 from tests.faults.bare import open_bare
 from tests.faults.matrix import case
 from tests.faults.meddling import inside
+from tests.faults.play import Play, under_load
 from tests.faults.processes import FATAL
-from tests.faults.stage import Outcome, Play, Stage, under_load
+from tests.faults.stage import Outcome, Stage
 
 HOUR_MS = 3_600_000
 OFF_MS = (HOUR_MS, -HOUR_MS, 600_000, 0)

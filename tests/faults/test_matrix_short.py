@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.play import Play, playing
 from tests.faults.processes import FATAL, SHORT_SESSION, STATE_DIR, restarted
 from tests.faults.proxy import Wire
 from tests.faults.shim import Answer
-from tests.faults.stage import Play, open_stage, playing
+from tests.faults.stage import open_stage
 from tests.kafka.campaign.killing import TRAILING_SECONDS
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse]

@@ -18,8 +18,9 @@ from tests.faults.meddling import (
     make_anew,
     write_again,
 )
+from tests.faults.play import Play, under_load
 from tests.faults.processes import FATAL
-from tests.faults.stage import Outcome, Play, Stage, under_load
+from tests.faults.stage import Outcome, Stage
 from tests.kafka.campaign.members import Member
 from tests.kafka.campaign.visible import read_topic
 
