@@ -41,7 +41,6 @@ LABELS: Final[Mapping[str, str]] = {
     "check": "what is compared: buckets (read with its buckets), forwarded (out with in), letters (ledger with table)",
     "reason": "why a record is not counted, of the closed list of reasons; empty for what is",
     "code": "error code of ClickHouse; 0 when no answer came",
-    "generation": "generation of Python's garbage collector",
     "version": "version of Shopmeter",
     "python": "version of Python",
     "role": "worker, sink or probe",
@@ -53,7 +52,19 @@ LABELS: Final[Mapping[str, str]] = {
 
 SUFFIXES: Final = {"seconds": "_seconds", "bytes": "_bytes"}
 UNITS: Final = frozenset(
-    {*SUFFIXES, "records", "rows", "keys", "people", "partitions", "topics", "offset", "times", "1"}
+    {
+        *SUFFIXES,
+        "1",
+        "keys",
+        "objects",
+        "offset",
+        "partitions",
+        "people",
+        "records",
+        "rows",
+        "times",
+        "topics",
+    }
 )
 _NOT_BASE_UNITS: Final = re.compile(
     r"_(ms|millis\w*|micros\w*|nanos\w*|minutes|hours|days|kb|mb|kib|mib|(?:kilo|mega|giga|kibi|mebi)bytes)(_|$)"
@@ -123,7 +134,8 @@ _DECLARED: Final = (
     Signal("shopmeter_restore_seconds", _H, "seconds", _WORKER, "Restore of one partition's state.", (), LONG),
     Signal("shopmeter_restored_records_total", _C, "records", _WORKER, "Changelog records read to restore state."),
     Signal("shopmeter_gc_seconds", _H, "seconds", _WORKER,
-           "A garbage collection between epochs.", ("generation",), QUICK),
+           "A garbage collection between epochs.", (), QUICK),
+    Signal("shopmeter_gc_found_total", _C, "objects", _WORKER, "Objects in cycles, which only a collection could free."),
     # sink
     Signal("shopmeter_inserted_rows_total", _C, "rows", _SINK, "Rows stored in ClickHouse.", ("table",)),
     Signal("shopmeter_insert_seconds", _H, "seconds", _SINK, "One insert, retries not counted.", ("table",), SLOW),

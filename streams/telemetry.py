@@ -116,9 +116,10 @@ class WorkerSignals(Signals):
         """See EngineTelemetry."""
         self._gauges.set("shopmeter_aligned_topics", partition, topics)
 
-    def on_gc(self, generation: int, seconds: float) -> None:
+    def on_gc(self, found: int, seconds: float) -> None:
         """See EngineTelemetry."""
-        self.of("shopmeter_gc_seconds", str(generation)).observe(seconds)
+        self.of("shopmeter_gc_found_total").inc(found)
+        self.of("shopmeter_gc_seconds").observe(seconds)
 
     def on_partition_closed(self, partition: int) -> None:
         """See EngineTelemetry."""

@@ -15,7 +15,6 @@ from streams.engine import allocator
 
 log = logging.getLogger("shopmeter.engine")
 
-OLD = 2
 EVERY_SECONDS = 300.0
 # Objects that the collector knows, made since the last collection and not given back. The caches take turns of some
 # hundred thousand; a client that leaves cycles behind gets there in a minute.
@@ -50,13 +49,13 @@ class Collector:
         gc.unfreeze()
 
     def between(self) -> None:
-        """Collect and give memory back when it is time; tells generation and seconds of a collection."""
+        """Collect and give memory back when it is time; tells how many objects were in cycles, and seconds."""
         if self._clock() - self._given_back_at >= GIVE_BACK_SECONDS:
             self._given_back_at = self._clock()
             allocator.give_back()
         if self._clock() - self._collected_at < EVERY_SECONDS and self._new_objects() < MOST_NEW_OBJECTS:
             return
         began = time.perf_counter()
-        gc.collect(OLD)
+        found = gc.collect()
         self._collected_at = self._clock()
-        self._told(OLD, time.perf_counter() - began)
+        self._told(found, time.perf_counter() - began)

@@ -54,8 +54,8 @@ class EngineTelemetry(Protocol):
         """So many topics of the partition are held back now, because they run ahead of the slowest."""
         ...
 
-    def on_gc(self, generation: int, seconds: float) -> None:
-        """A garbage collection between epochs."""
+    def on_gc(self, found: int, seconds: float) -> None:
+        """A garbage collection between epochs: how many objects it found in cycles."""
         ...
 
     def on_partition_closed(self, partition: int) -> None:
@@ -103,7 +103,7 @@ class NoTelemetry:
     def on_aligned(self, partition: int, topics: int) -> None:
         """Nothing."""
 
-    def on_gc(self, generation: int, seconds: float) -> None:
+    def on_gc(self, found: int, seconds: float) -> None:
         """Nothing."""
 
     def on_partition_closed(self, partition: int) -> None:

@@ -190,10 +190,10 @@ class Printed(NoTelemetry):
         """Say it."""
         say(f"aligned {partition} {topics}")
 
-    def on_gc(self, generation: int, seconds: float) -> None:
+    def on_gc(self, found: int, seconds: float) -> None:
         """Say what took long."""
         if seconds > 0.02:
-            say(f"gc {generation} {seconds:.3f}")
+            say(f"gc found {found} in {seconds:.3f}")
 
 
 def say(fact: str) -> None:
