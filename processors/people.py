@@ -13,7 +13,7 @@ import msgspec
 from processors.links import Linked, person_key_bytes
 from processors.person import Person, PersonPast, PersonState, Tenant, fresh_person
 from processors.remembered import all_times, forget, put_aside
-from processors.segments import Segment
+from processors.sealed import Sealed
 from processors.sessions import Session, SessionState, fresh_session
 from processors.touches import History
 from schemas.epoch import StateReader, Stored
@@ -76,14 +76,14 @@ class People:
         stored_past = self._state.get(b"Q" + key) if state.has_past else None
         past = _decode_past(stored_past) if stored_past is not None else PersonPast([], [], [])
 
-        def load(number: int) -> Segment:
+        def load(number: int) -> Sealed:
             value = self._state.get(_segment_key(key, number))
             if value is None:
                 raise LookupError(
                     f"segment {number} of a person is named in state but not stored: corrupt state"
                 )
             # Nothing here may name the person: a cycle would keep whoever is let go of until a full collection.
-            return _decode_segment(value)
+            return Sealed.read(value)
 
         history = History(state.open, past.sealed, load)
         person = self._young[who] = Person(tenant, who[len(tenant.store_id) + 1 :], key, state, past, history)
@@ -224,10 +224,14 @@ class People:
         for number in self._forget(person) if history.sealed else ():
             into[_segment_key(person.key, number)] = None
         for number in history.changed:
-            segment = history.loaded[number]
-            expires = segment.highest // DAY_MS + retention_days
-            into[_segment_key(person.key, number)] = Stored(expires, _encode(segment))
+            sealed = history.loaded[number]
+            expires = sealed.decoded().highest // DAY_MS + retention_days
+            into[_segment_key(person.key, number)] = Stored(expires, sealed.rewrite())
         history.changed.clear()
+        if history.loaded:
+            for sealed in history.loaded.values():
+                sealed.rest()
+            weight += history.weight
         last = max(history.open.highest, history.sealed[-1].bound if history.sealed else 0)
         heads = person.heads
         for key in person.withdrawn:
@@ -312,5 +316,4 @@ def _base_key(person: bytes, session: str) -> bytes:
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_person: Final = msgspec.msgpack.Decoder(PersonState).decode
 _decode_past: Final = msgspec.msgpack.Decoder(PersonPast).decode
-_decode_segment: Final = msgspec.msgpack.Decoder(Segment).decode
 _decode_session: Final = msgspec.msgpack.Decoder(SessionState).decode

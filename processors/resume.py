@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from processors import progress
 
-META_FORMAT: Final = 7
+META_FORMAT: Final = 8
 
 
 class Meta(Struct, array_like=True):

@@ -58,26 +58,16 @@ class Act(Struct, array_like=True, gc=False):
 class Segment(Struct, array_like=True, gc=False):
     """Up to SEGMENT_CAPACITY touches; impressions ascend in time.
 
-    `index`: product -> positions in `impressions`, ascending; only of a sealed segment. The open one is short and
-    changes with every impression, so there a search costs less than an index.
+    Searched from one end to the other: it is short, and an index would take more memory than all it points at.
     """
 
     impressions: list[Impression]
-    index: dict[str, list[int]] | None
     acts: dict[str, list[Act]]
     empties: list[int]
     lowest: int
     highest: int
     last_act: int
     size: int
-
-    def seal(self) -> None:
-        """Make the index."""
-        index: dict[str, list[int]] = {}
-        for number, impression in enumerate(self.impressions):
-            for product in {*impression.products}:
-                index.setdefault(product, []).append(number)
-        self.index = index
 
     def take_out(self, event_ids: set[str], empties: list[int]) -> tuple[list[tuple[int, str]], int]:
         """Drop the touches of these events, and carts emptied at `empties`, which are taken off that list. Returns when
@@ -86,8 +76,6 @@ class Segment(Struct, array_like=True, gc=False):
         size = len(gone)
         if gone:
             self.impressions = [one for one in self.impressions if one.event_id not in event_ids]
-            if self.index is not None:
-                self.seal()
         for product, acts in list(self.acts.items()):
             kept = [act for act in acts if act.event_id not in event_ids]
             if len(kept) < len(acts):
@@ -105,12 +93,6 @@ class Segment(Struct, array_like=True, gc=False):
     def shown(self, product: str, low: int, high: int) -> Iterator[Impression]:
         """Impressions of the product in [low, high], the latest first."""
         impressions = self.impressions
-        if self.index is not None:
-            for number in reversed(self.index.get(product, ())):
-                impression = impressions[number]
-                if low <= impression.at <= high:
-                    yield impression
-            return
         for number in range(bisect_right(impressions, high, key=by_time) - 1, -1, -1):
             impression = impressions[number]
             if impression.at < low:
@@ -131,7 +113,7 @@ class SealedRef(Struct, array_like=True, gc=False):
 
 def empty_segment() -> Segment:
     """An open segment without touches."""
-    return Segment([], None, {}, [], 1 << 62, 0, 0, 0)
+    return Segment([], {}, [], 1 << 62, 0, 0, 0)
 
 
 def without(segment: Segment, before: int) -> Segment:

@@ -1,9 +1,9 @@
 """What a person saw and did with products, remembered for the attribution window, cut so that an event costs the same
 after ten thousand others as after ten.
 
-Touches go to one *open* segment; a full one is *sealed*: indexed by product, put under a key of its own, and only read
-again. Queries go from the newest segment back and stop as soon as nothing older can win: neither writing nor asking grows
-with the history.
+Touches go to one *open* segment; a full one is *sealed*: put under a key of its own, and only read again. Queries go from
+the newest segment back, past those that can't hold the product, and stop as soon as nothing older can win: neither
+writing nor asking grows with the history.
 """
 
 from bisect import insort
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Final
 
+from processors.sealed import ANYTHING, EMPTIED, Sealed, bit_of
 from processors.segments import (
     REMOVED,
     Act,
@@ -31,26 +32,32 @@ class History:
 
     __slots__ = ("_load", "_within", "changed", "has_sealed", "last_act", "loaded", "open", "sealed")
 
-    def __init__(
-        self, open_segment: Segment, sealed: list[SealedRef], load: Callable[[int], Segment]
-    ) -> None:
+    def __init__(self, open_segment: Segment, sealed: list[SealedRef], load: Callable[[int], Sealed]) -> None:
         self.open = open_segment
         self.sealed = sealed
-        self.loaded: dict[int, Segment] = {}
+        self.loaded: dict[int, Sealed] = {}
         self.changed: set[int] = set()
         self.has_sealed = False  # a segment, since the last flush
         self.last_act = max([open_segment.last_act, *map(_last_act, sealed)])
         self._load = load
-        self._within: tuple[int, int, list[Segment]] | None = None
+        self._within: tuple[int, int, list[Sealed]] | None = None
 
-    def _sealed_segment(self, number: int) -> Segment:
-        segment = self.loaded.get(number)
-        if segment is None:
-            segment = self.loaded[number] = self._load(number)
-        return segment
+    @property
+    def weight(self) -> int:
+        """What the sealed segments in memory take, in bytes of what is kept decoded."""
+        return sum([sealed.weight for sealed in self.loaded.values()])
 
-    def newest_first(self, low: int, high: int) -> Iterator[tuple[Segment, int]]:
-        """Segments that may hold times of [low, high], newest first, each with the largest time in all still to come."""
+    def _sealed(self, number: int) -> Sealed:
+        sealed = self.loaded.get(number)
+        if sealed is None:
+            sealed = self.loaded[number] = self._load(number)
+        return sealed
+
+    def newest_first(self, low: int, high: int, bits: int = ANYTHING) -> Iterator[tuple[Segment, int]]:
+        """Segments that may hold times of [low, high], newest first, each with the largest time in all still to come.
+
+        `bits`: only those in whose mask one of them is.
+        """
         sealed = self.sealed
         if not sealed:
             yield self.open, -1
@@ -60,17 +67,20 @@ class History:
             ref = sealed[i]
             if ref.bound < low:
                 return
-            if ref.highest >= low and ref.lowest <= high:
-                yield self._sealed_segment(ref.number), (sealed[i - 1].bound if i else -1)
+            if ref.highest >= low and ref.lowest <= high and (one := self._sealed(ref.number)).mask & bits:
+                yield one.decoded(), (sealed[i - 1].bound if i else -1)
 
-    def within(self, low: int, high: int) -> list[Segment]:
-        """These segments (or more) at once, remembered for the next question: an order asks for each of its products."""
+    def within(self, low: int, high: int, bits: int) -> list[Segment]:
+        """These segments (or more) at once; the sealed ones are remembered for the next question: an order asks for each
+        of its products."""
         if not self.sealed:
             return [self.open]
         known = self._within
         if known is None or known[0] != low or known[1] < high:
-            known = self._within = low, high, [segment for segment, _ in self.newest_first(low, high)]
-        return known[2]
+            refs = reversed(self.sealed)
+            those = [self._sealed(ref.number) for ref in refs if ref.highest >= low and ref.lowest <= high]
+            known = self._within = low, high, those
+        return [self.open, *[one.decoded() for one in known[2] if one.mask & bits]]
 
     # -- what happened ---------------------------------------------------------------------------------------------
 
@@ -105,9 +115,8 @@ class History:
         if segment.size >= SEGMENT_CAPACITY:
             number = self.sealed[-1].number + 1 if self.sealed else 0
             bound = max(segment.highest, self.sealed[-1].bound if self.sealed else 0)
-            segment.seal()
             self.sealed.append(SealedRef(number, segment.lowest, segment.highest, segment.last_act, bound))
-            self.loaded[number] = segment
+            self.loaded[number] = Sealed.of(segment)
             self.changed.add(number)
             self.has_sealed = True
             segment = self.open = empty_segment()
@@ -128,7 +137,7 @@ class History:
         left = list(empties)
         segments: list[tuple[Segment, int | None]] = [(self.open, None)]
         segments += [
-            (self._sealed_segment(ref.number), ref.number) for ref in self.sealed if ref.highest >= low
+            (self._sealed(ref.number).decoded(), ref.number) for ref in self.sealed if ref.highest >= low
         ]
         lost = set()
         for segment, number in segments:
@@ -177,9 +186,8 @@ class History:
         if not self.sealed:
             return _latest(self.open.impressions, product, low, high, widget)
         best: Impression | None = None
-        for segment, bound in self.newest_first(low, high):
-            index = segment.index
-            for found in segment.shown(product, low, high) if index is None or product in index else ():
+        for segment, bound in self.newest_first(low, high, bit_of(product)):
+            for found in segment.shown(product, low, high):
                 if best is not None and found.at < best.at:
                     break
                 if widget and found.widget != widget:
@@ -193,18 +201,13 @@ class History:
     def impressions_of(self, product: str, low: int, high: int) -> list[Impression]:
         """Every impression of the product in [low, high], in no order."""
         found: list[Impression] = []
-        for segment in self.within(low, high):
-            index = segment.index
-            if index is None:
-                found += segment.shown(product, low, high)
-            elif product in index:
-                shown = segment.impressions
-                found += [shown[number] for number in index[product] if low <= shown[number].at <= high]
+        for segment in self.within(low, high, bit_of(product)):
+            found += segment.shown(product, low, high)
         return found
 
     def acts_of(self, product: str, low: int, high: int) -> Iterator[Act]:
         """Every interaction with the product in [low, high], in no order."""
-        for segment in self.within(low, high):
+        for segment in self.within(low, high, bit_of(product)):
             acts = segment.acts.get(product)
             if acts is not None:
                 for act in acts:
@@ -214,11 +217,7 @@ class History:
     def empties_in(self, low: int, high: int) -> list[int]:
         """When the cart was emptied, in [low, high]."""
         return [
-            at
-            for segment in self.within(low, high)
-            if segment.empties
-            for at in segment.empties
-            if low <= at <= high
+            at for segment in self.within(low, high, EMPTIED) for at in segment.empties if low <= at <= high
         ]
 
     def anchor_of(self, product: str, at: int, widget: str, window: int) -> Anchor | None:
@@ -237,9 +236,12 @@ class History:
         """
         since, products = impression.at, {*impression.products}
         segments: list[tuple[Segment, int | None]] = [(self.open, None)]
+        bits = 0
+        for product in products:
+            bits |= bit_of(product)
         for ref in self.sealed:
-            if ref.last_act >= since:
-                segments.append((self._sealed_segment(ref.number), ref.number))
+            if ref.last_act >= since and (one := self._sealed(ref.number)).mask & bits:
+                segments.append((one.decoded(), ref.number))
         for segment, number in segments:
             for product in segment.acts.keys() & products:
                 for act in segment.acts[product]:
