@@ -33,7 +33,7 @@ class People:
 
     People are kept in two generations: whoever is seen moves to the young one, and when that holds `limit` bytes (as
     stored; about seven times that in memory) the old one is let go of. So memory does not grow with the shop, and
-    costs nothing an event to bound.
+    costs nothing an event to bound. After an epoch no more than three times the limit stays.
     """
 
     def __init__(self, state: StateReader, limit: int) -> None:
@@ -296,9 +296,22 @@ class People:
         """The epoch is written, nobody is dirty: let go of people not seen for two rounds. `floor`: from now on."""
         self.floor = floor
         if self._weight > self._limit:
-            self._old = self._young
+            # An epoch of a backlog may bring many times the limit. Kept until the next one, what each partition has of
+            # them would make the worker's memory.
+            self._old = self._young if self._weight <= 2 * self._limit else self._seen_last()
             self._young = {}
             self._weight = 0
+
+    def _seen_last(self) -> dict[str, Person]:
+        """Of the young generation, as many as the limit bears."""
+        kept: dict[str, Person] = {}
+        weight = 0
+        for who, person in reversed(self._young.items()):
+            weight += person.weight
+            if weight > self._limit:
+                break
+            kept[who] = person
+        return kept
 
 
 def _segment_key(person: bytes, number: int) -> bytes:
