@@ -5,6 +5,7 @@ answered by *no*. So its products stand before it as a mask, a bit by a hash of 
 in the segment, and what it names is looked up in it. A mask may name too much, never too little.
 """
 
+from collections.abc import Iterable
 from typing import Final, Self
 from zlib import crc32
 
@@ -22,7 +23,7 @@ _LIGHTER: Final = 7
 
 
 class Sealed:
-    """One of a person's. `mask`: what it may hold; `decoded` must be told (`rewrite`) after it was changed."""
+    """One of a person's. `mask`: what it may hold. Who changes what `decoded` gives must `rewrite` it."""
 
     __slots__ = ("_segment", "_stored", "mask")
 
@@ -36,11 +37,8 @@ class Sealed:
         """One that has just been sealed. It is not written yet: `rewrite`."""
         mask = EMPTIED if segment.empties else 0
         for impression in segment.impressions:
-            for product in impression.products:
-                mask |= bit_of(product)
-        for product in segment.acts:
-            mask |= bit_of(product)
-        return cls(mask, b"", segment)
+            mask |= mask_of(impression.products)
+        return cls(mask | mask_of(segment.acts), b"", segment)
 
     @classmethod
     def read(cls, stored: bytes) -> Self:
@@ -73,6 +71,14 @@ class Sealed:
 def bit_of(product: str) -> int:
     """The product's bit in a mask."""
     return 1 << crc32(product.encode()) % MASK_BITS
+
+
+def mask_of(products: Iterable[str]) -> int:
+    """The bits of all of them."""
+    mask = 0
+    for product in products:
+        mask |= bit_of(product)
+    return mask
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode

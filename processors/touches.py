@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Final
 
-from processors.sealed import ANYTHING, EMPTIED, Sealed, bit_of
+from processors.sealed import ANYTHING, EMPTIED, Sealed, bit_of, mask_of
 from processors.segments import (
     REMOVED,
     Act,
@@ -58,28 +58,32 @@ class History:
 
         `bits`: only those in whose mask one of them is.
         """
+        yield self.open, (self.sealed[-1].bound if self.sealed else -1)
+        for one, bound in self._sealed_first(low, high):
+            if one.mask & bits:
+                yield one.decoded(), bound
+
+    def _sealed_first(self, low: int, high: int) -> Iterator[tuple[Sealed, int]]:
+        """The sealed ones of these, each loaded when its turn has come."""
         sealed = self.sealed
-        if not sealed:
-            yield self.open, -1
-            return
-        yield self.open, sealed[-1].bound
         for i in range(len(sealed) - 1, -1, -1):
             ref = sealed[i]
             if ref.bound < low:
                 return
-            if ref.highest >= low and ref.lowest <= high and (one := self._sealed(ref.number)).mask & bits:
-                yield one.decoded(), (sealed[i - 1].bound if i else -1)
+            if ref.highest >= low and ref.lowest <= high:
+                yield self._sealed(ref.number), (sealed[i - 1].bound if i else -1)
 
-    def within(self, low: int, high: int, bits: int) -> list[Segment]:
-        """These segments (or more) at once; the sealed ones are remembered for the next question: an order asks for each
-        of its products."""
+    def within(self, low: int, high: int, product: str | None) -> list[Segment]:
+        """These segments (or more) at once: those that may hold the product; None: in which the cart was emptied.
+
+        The sealed ones are remembered for the next question: an order asks for each of its products.
+        """
         if not self.sealed:
             return [self.open]
         known = self._within
         if known is None or known[0] != low or known[1] < high:
-            refs = reversed(self.sealed)
-            those = [self._sealed(ref.number) for ref in refs if ref.highest >= low and ref.lowest <= high]
-            known = self._within = low, high, those
+            known = self._within = low, high, [one for one, _ in self._sealed_first(low, high)]
+        bits = EMPTIED if product is None else bit_of(product)
         return [self.open, *[one.decoded() for one in known[2] if one.mask & bits]]
 
     # -- what happened ---------------------------------------------------------------------------------------------
@@ -201,13 +205,13 @@ class History:
     def impressions_of(self, product: str, low: int, high: int) -> list[Impression]:
         """Every impression of the product in [low, high], in no order."""
         found: list[Impression] = []
-        for segment in self.within(low, high, bit_of(product)):
+        for segment in self.within(low, high, product):
             found += segment.shown(product, low, high)
         return found
 
     def acts_of(self, product: str, low: int, high: int) -> Iterator[Act]:
         """Every interaction with the product in [low, high], in no order."""
-        for segment in self.within(low, high, bit_of(product)):
+        for segment in self.within(low, high, product):
             acts = segment.acts.get(product)
             if acts is not None:
                 for act in acts:
@@ -216,9 +220,7 @@ class History:
 
     def empties_in(self, low: int, high: int) -> list[int]:
         """When the cart was emptied, in [low, high]."""
-        return [
-            at for segment in self.within(low, high, EMPTIED) for at in segment.empties if low <= at <= high
-        ]
+        return [at for segment in self.within(low, high, None) for at in segment.empties if low <= at <= high]
 
     def anchor_of(self, product: str, at: int, widget: str, window: int) -> Anchor | None:
         """The impression behind an interaction at `at`: of its own widget if there is one, else of any (H73)."""
@@ -236,9 +238,7 @@ class History:
         """
         since, products = impression.at, {*impression.products}
         segments: list[tuple[Segment, int | None]] = [(self.open, None)]
-        bits = 0
-        for product in products:
-            bits |= bit_of(product)
+        bits = mask_of(products) if self.sealed else 0
         for ref in self.sealed:
             if ref.last_act >= since and (one := self._sealed(ref.number)).mask & bits:
                 segments.append((one.decoded(), ref.number))
