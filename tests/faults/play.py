@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from typing import TypedDict, Unpack
 
 from deploy.simulator.truth import Truth
 from deploy.simulator.wire import SimRecord
@@ -215,21 +216,19 @@ async def playing(
 Fault = Callable[[Play], Awaitable[None]]
 
 
-async def under_load(
-    stage: Stage,
-    times: int,
-    fault: Fault,
-    *,
-    rate: float = 0.0,
-    workers: int = 1,
-    partitions: int = PARTITIONS,
-    change: Change = lambda records: records,
-    env: Mapping[str, str] | None = None,
-    long: float = 0.0,
-) -> Outcome:
+class Conditions(TypedDict, total=False):
+    """What a case may want otherwise than `playing` has it."""
+
+    rate: float
+    workers: int
+    partitions: int
+    change: Change
+    env: Mapping[str, str]
+    long: float
+
+
+async def under_load(stage: Stage, times: int, fault: Fault, **conditions: Unpack[Conditions]) -> Outcome:
     """Do `fault` to an installation at work, then let it finish and compare all of it with the oracle."""
-    async with playing(
-        stage, times, rate=rate, workers=workers, partitions=partitions, change=change, env=env, long=long
-    ) as play:
+    async with playing(stage, times, **conditions) as play:
         await fault(play)
         return await play.finish()
