@@ -132,7 +132,8 @@ class Play:
         self.over.set()
         await self.loading
         seconds = time.monotonic() - self.began
-        await self.shop.caught_up(seconds=DRAIN_SECONDS)
+        # An hour's backlog may take longer than a minute's.
+        await self.shop.caught_up(seconds=max(DRAIN_SECONDS, seconds))
         drained = time.monotonic() - self.began - seconds
         ends = sum(len(member.unasked) for member in self.shop.members.values())
         # The oracle takes minutes of this process, which is also the proxy: members that lived on would lose their
