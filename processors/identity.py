@@ -7,10 +7,10 @@ it. Everything happens at the end of the epoch, so that it happens once for each
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from typing import Any
 
 from processors.forwarding import Link, Move, Shared
-from processors.journal import Journal
+from processors.journal import Journal, parts
 from processors.keeping import event_of, keep
 from processors.links import Device, Devices, Linked, Timeline
 from processors.notifications import Notifications
@@ -22,9 +22,6 @@ from schemas.epoch import Stored
 from schemas.events.journey import NotificationSent
 from schemas.partitioning import partition_of
 from schemas.topics import DAY_MS
-
-# A move is one record: below it, far below the broker's limit for one, whatever a device has done in a week.
-EVENTS_A_MOVE: Final = 500
 
 Parcel = tuple[int, Link | Shared | Move, int]
 """Partition, news, and the oldest watermark that what it comes of was judged by."""
@@ -240,11 +237,12 @@ class Identity:
     def _moves(self, moving: dict[tuple[str, str], _Moving]) -> Iterator[Parcel]:
         for (store_id, customer), one in moving.items():
             home = self._home(store_id, customer)
-            gone, come = [event.event_id for event in one.gone], [keep(event) for event in one.come]
+            entries = [*[event.event_id for event in one.gone], *[keep(event) for event in one.come]]
             latest = max(event.occurred_at for event in (*one.gone, *one.come))
-            for first in range(0, max(len(gone), len(come)), EVENTS_A_MOVE):
-                part = slice(first, first + EVENTS_A_MOVE)
-                yield home, Move(store_id, customer, gone[part], come[part], latest), one.bound
+            for part, _ in parts(entries):
+                gone = [entry for entry in part if isinstance(entry, str)]
+                come = [entry for entry in part if not isinstance(entry, str)]
+                yield home, Move(store_id, customer, gone, come, latest), one.bound
 
     # -- 3. what comes to our customers, and goes from them ---------------------------------------------------------
 

@@ -2,11 +2,11 @@
 
 A device's journal holds every event that named the device alone, whoever they belong to now. A customer's holds, once a
 device's events have come to them, all that was applied to them since. One value a person and epoch, never written again:
-an event costs the same after ten thousand others. State key: `J` person, epoch's clock -> events, and ids of events
-taken back.
+an event costs the same after ten thousand others. State key: `J` person, epoch's clock, part -> events, and ids of
+events taken back.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -14,10 +14,24 @@ import msgspec
 from processors.keeping import AT, EVENT_ID, Kept
 from schemas.epoch import StateReader, Stored
 
+PART_BYTES: Final = 1_048_576
+"""A part of entries takes no more: all that a busy device did in an epoch may be larger than a record can be."""
 _CLOCK_BYTES: Final = 8
+_PART_BYTES: Final = 2
 
 Entry = Kept | str
 """An event, or the id of one that is taken back."""
+
+
+def parts(entries: list[Entry]) -> Iterator[tuple[list[Entry], bytes]]:
+    """The entries in their order, in parts that a record can hold, and each part as it is stored."""
+    encoded = _encode(entries)
+    if len(encoded) > PART_BYTES and len(entries) > 1:
+        middle = len(entries) // 2
+        yield from parts(entries[:middle])
+        yield from parts(entries[middle:])
+    else:
+        yield entries, encoded
 
 
 class Journal:
@@ -43,8 +57,9 @@ class Journal:
         """Event id -> event, of all that was added since the clock `since` and not taken back, but for events before
         `oldest` (ms), of which some may have expired and others not."""
         found: dict[str, Kept] = {}
-        for key, value in self._state.scan(b"J" + person):
-            if int.from_bytes(key[-_CLOCK_BYTES:], "big") >= since:
+        prefix = b"J" + person
+        for key, value in self._state.scan(prefix):
+            if int.from_bytes(key[len(prefix) : len(prefix) + _CLOCK_BYTES], "big") >= since:
                 _fold(found, _decode(value))
         held = self._fresh.get(person)
         if held is not None:
@@ -54,8 +69,9 @@ class Journal:
     def write(self, into: dict[bytes, Stored | None], clock: int) -> None:
         """Put the epoch's entries into `into`."""
         for person, (expires_day, entries) in self._fresh.items():
-            key = b"J" + person + clock.to_bytes(_CLOCK_BYTES, "big")
-            into[key] = Stored(expires_day, _encode(entries))
+            prefix = b"J" + person + clock.to_bytes(_CLOCK_BYTES, "big")
+            for number, (_, encoded) in enumerate(parts(entries)):
+                into[prefix + number.to_bytes(_PART_BYTES, "big")] = Stored(expires_day, encoded)
         self._fresh.clear()
 
 

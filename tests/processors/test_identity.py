@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from processors import identity, remembered, shop, touches
+from processors import journal, remembered, shop, touches
 from schemas.stores import Store
 from tests.driver import PipelineDriver
 from tests.golden.cases import MINUTE, TEN, event
@@ -100,7 +100,7 @@ def test_long_histories_that_are_loaded_anew_each_time_equal_the_oracle(
     monkeypatch.setattr(touches, "SEGMENT_CAPACITY", 3)
     monkeypatch.setattr(shop, "PEOPLE_BYTES_IN_MEMORY", 1)
     monkeypatch.setattr(shop, "ORDERS_IN_MEMORY", 1)
-    monkeypatch.setattr(identity, "EVENTS_A_MOVE", 2)
+    monkeypatch.setattr(journal, "PART_BYTES", 100)
     world = random_world(20_000 + seed, identity=True, most_stories=60).arriving(seed)
     assert_exact(driver_read_apart(world, seed), world)
 

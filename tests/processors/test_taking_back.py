@@ -2,7 +2,7 @@
 
 import pytest
 
-from processors import identity
+from processors import journal
 from schemas.stores import Store
 from tests.driver import PipelineDriver
 from tests.golden.cases import MINUTE, TEN, event
@@ -28,7 +28,7 @@ def together(*epochs: list[Sent]) -> PipelineDriver:
 def test_an_exposure_that_is_taken_back_goes_also_when_more_is_taken_back_in_the_same_epoch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(identity, "EVENTS_A_MOVE", 1)
+    monkeypatch.setattr(journal, "PART_BYTES", 1)
     both = {"session_id": "s"}
     driver = together(
         [
