@@ -30,6 +30,11 @@ class Linked(Struct, array_like=True, gc=False):
         tuple[int, int]
     ]  # runs of links before those in `recent`: number and highest time; see `remembered`
 
+    @property
+    def latest(self) -> int:
+        """The latest link that is remembered; 0: none."""
+        return max([*self.recent, *[highest for _, highest in self.aside]], default=0)
+
 
 class DeviceState(Struct, array_like=True):
     """`links`: customer -> times that may matter, ascending. `is_shared`: it has had two customers, though one may have

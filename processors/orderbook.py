@@ -276,6 +276,8 @@ class OrderBook:
             if first is None or not order.entered[0]:
                 continue  # it has gone to somebody of another partition
             person = self._people.find(tenant, order.entered[0])
+            # What was decoded of them rests again at their write.
+            self._people.dirty[person.key] = person
             history, at, window = person.history, first.at, tenant.window
             timely = timely_versions(order, tenant.lateness)
             products = sorted({line.product for version in timely for line in version.lines})

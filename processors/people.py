@@ -217,11 +217,13 @@ class People:
 
     def write(self, person: Person, into: dict[bytes, Stored | None]) -> None:
         """Put the person's changed state into `into`. Rows have been made already."""
+        who = f"{person.tenant.store_id}|{person.name}"
+        self._young[who] = self._young.pop(who)  # among the last, see `_changed_last`
         history = person.history
         weight = 0
         session_days = person.tenant.retention // DAY_MS + 2
         retention_days = (person.tenant.retention + person.moves) // DAY_MS + 2
-        for number in self._forget(person) if history.sealed else ():
+        for number in self._forget(person):
             into[_segment_key(person.key, number)] = None
         for number in history.changed:
             sealed = history.loaded[number]
@@ -258,6 +260,7 @@ class People:
             session.head = view.head
         if heads is not None and len(heads) > HEADS_IN_MEMORY:
             person.heads = None  # those that have expired go
+            self._weigh(person, -HEAD_WEIGHT * len(heads))
         past_changed = person.past_changed or history.has_sealed
         if person.base is not None:
             self._write_base(person, person.base, into)
@@ -269,6 +272,8 @@ class People:
                 last = max(last, person.loose[-1].at)
             for spans in person.spans.values():
                 last = max(last, spans[-1][1])
+            # Somebody whose own events are all journey nodes has nothing but links; and who has lost one, a journal.
+            last = max(last, person.assigned, *[linked.latest for linked in person.linked.values()])
             expires = last // DAY_MS + retention_days
             if past_changed:
                 past = PersonPast(history.sealed, person.orders, person.loose)
@@ -284,12 +289,14 @@ class People:
             weight += len(value)
             into[b"P" + person.key] = Stored(expires, value)
             person.changed = False
-        if weight > person.weight:
+        many_sessions = len(person.sessions) > SESSIONS_IN_MEMORY
+        if many_sessions:
+            person.sessions = dict(person.dirty_sessions)
+            weight += HEAD_WEIGHT * len(person.heads or ())
+        if many_sessions or weight > person.weight:
             self._weigh(person, weight - person.weight)
         person.withdrawn.clear()
         person.renamed.clear()
-        if len(person.sessions) > SESSIONS_IN_MEMORY:
-            person.sessions = dict(person.dirty_sessions)
         person.dirty_sessions.clear()
 
     def trim(self, floor: int) -> None:
@@ -298,19 +305,18 @@ class People:
         if self._weight > self._limit:
             # An epoch of a backlog may bring many times the limit. Kept until the next one, what each partition has of
             # them would make the worker's memory.
-            self._old = self._young if self._weight <= 2 * self._limit else self._seen_last()
+            self._old = self._young if self._weight <= 2 * self._limit else self._changed_last()
             self._young = {}
             self._weight = 0
 
-    def _seen_last(self) -> dict[str, Person]:
-        """Of the young generation, as many as the limit bears."""
+    def _changed_last(self) -> dict[str, Person]:
+        """Of the young generation, as many as the limit bears, without those who alone take more than is left of it."""
         kept: dict[str, Person] = {}
-        weight = 0
+        left = self._limit
         for who, person in reversed(self._young.items()):
-            weight += person.weight
-            if weight > self._limit:
-                break
-            kept[who] = person
+            if person.weight <= left:
+                left -= person.weight
+                kept[who] = person
         return kept
 
 

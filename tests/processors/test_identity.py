@@ -200,6 +200,37 @@ def test_links_that_were_not_told_are_told_when_somebody_else_links_in_between_a
     assert people(driver) == {"c:ann": 3, "c:bob": 2, "c:cid": 1}
 
 
+def node(at: int, **more: Any) -> Sent:
+    """An event of the journey-node topic: it links a device, and leaves nothing else with its person."""
+    place = {"journey_id": "j", "execution_id": "e", "node_id": "n", "node_type": "wait"}
+    return event("journey-node", "node_entered", at, **DEVICE, **place, **more)
+
+
+def test_links_of_somebody_who_has_nothing_else_are_kept_for_as_long_as_they_matter() -> None:
+    driver = told(
+        node(TEN, **ANN),
+        node(TEN + 300 * MINUTE, **ANN),
+        *[stay(TEN + n * MINUTE) for n in (310, 311)],
+        *day_of(CID, TEN + 320 * MINUTE),
+        login(TEN + 100 * MINUTE, BOB),
+        stay(TEN + 330 * MINUTE),
+        partitions=1,
+    )
+    assert people(driver) == {"c:ann": 1, "c:bob": 1, "c:cid": 1}
+
+
+def test_a_customer_whose_only_event_was_a_devices_can_give_it_back() -> None:
+    driver = told(
+        stay(TEN, session_id="d"),
+        login(TEN + MINUTE, {**ANN, "session_id": "d"}),
+        login(TEN + 60 * MINUTE, {**BOB, "session_id": "e"}),
+        *day_of(CID, TEN + 61 * MINUTE),
+        login(TEN - MINUTE, {**BOB, "session_id": "f"}),
+        partitions=1,
+    )
+    assert people(driver)["c:bob"] == 3
+
+
 def test_what_was_taken_back_stays_away_when_the_session_is_made_again_once_more() -> None:
     both = {"session_id": "s"}
     driver = told(
