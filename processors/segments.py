@@ -9,6 +9,8 @@ from msgspec import Struct
 
 NO_POSITION: Final = 1 << 30  # after every position: "none is last" (decisions H71)
 
+A_TOUCH_MORE: Final = 32  # products
+
 REMOVED, CLICKED, VIEWED, ADDED = range(4)
 KIND_NAMES: Final = ("removed", "clicked", "detail_viewed", "added")
 
@@ -25,6 +27,11 @@ class Impression(Struct, array_like=True, gc=False):
     channel: str
     products: tuple[str, ...]  # tuples: the garbage collector lets go of them for good, of lists never
     positions: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Of how many touches it takes the room: 64 full ones of long ids would be more than a record may hold."""
+        return 1 + len(self.products) // A_TOUCH_MORE
 
     def position_of(self, product: str) -> int:
         """The best position of the product, which may be shown more than once."""
@@ -56,7 +63,7 @@ class Act(Struct, array_like=True, gc=False):
 
 
 class Segment(Struct, array_like=True, gc=False):
-    """Up to SEGMENT_CAPACITY touches; impressions ascend in time.
+    """Touches of a size of SEGMENT_CAPACITY or a little over; impressions ascend in time.
 
     Searched from one end to the other: it is short, and an index would take more memory than all it points at.
     """
@@ -71,9 +78,9 @@ class Segment(Struct, array_like=True, gc=False):
 
     def take_out(self, event_ids: set[str], empties: list[int]) -> tuple[list[tuple[int, str]], int]:
         """Drop the touches of these events, and carts emptied at `empties`, which are taken off that list. Returns when
-        and by which widget the dropped impressions were, and how many touches it was in all. Bounds stay wide."""
+        and by which widget the dropped impressions were, and their size in all. Bounds stay wide."""
         gone = [one for one in self.impressions if one.event_id in event_ids]
-        size = len(gone)
+        size = sum([one.size for one in gone])
         if gone:
             self.impressions = [one for one in self.impressions if one.event_id not in event_ids]
         for product, acts in list(self.acts.items()):
@@ -131,7 +138,7 @@ def without(segment: Segment, before: int) -> Segment:
     fresh.lowest = min(times, default=1 << 62)
     fresh.highest = max(times, default=0)
     fresh.last_act = max(act_times, default=0)
-    fresh.size = len(times)
+    fresh.size = sum([one.size for one in fresh.impressions]) + len(act_times) + len(fresh.empties)
     return fresh
 
 

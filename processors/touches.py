@@ -53,24 +53,26 @@ class History:
             sealed = self.loaded[number] = self._load(number)
         return sealed
 
-    def newest_first(self, low: int, high: int, bits: int = ANYTHING) -> Iterator[tuple[Segment, int]]:
+    def newest_first(
+        self, low: int, high: int, bits: int = ANYTHING, acted: int = 0
+    ) -> Iterator[tuple[Segment, int]]:
         """Segments that may hold times of [low, high], newest first, each with the largest time in all still to come.
 
-        `bits`: only those in whose mask one of them is.
+        `bits`: only those in whose mask one of them is. `acted`: only those with an interaction since.
         """
         yield self.open, (self.sealed[-1].bound if self.sealed else -1)
-        for one, bound in self._sealed_first(low, high):
+        for one, bound in self._sealed_first(low, high, acted):
             if one.mask & bits:
                 yield one.decoded(), bound
 
-    def _sealed_first(self, low: int, high: int) -> Iterator[tuple[Sealed, int]]:
+    def _sealed_first(self, low: int, high: int, acted: int = 0) -> Iterator[tuple[Sealed, int]]:
         """The sealed ones of these, each loaded when its turn has come."""
         sealed = self.sealed
         for i in range(len(sealed) - 1, -1, -1):
             ref = sealed[i]
             if ref.bound < low:
                 return
-            if ref.highest >= low and ref.lowest <= high:
+            if ref.highest >= low and ref.lowest <= high and ref.last_act >= acted:
                 yield self._sealed(ref.number), (sealed[i - 1].bound if i else -1)
 
     def within(self, low: int, high: int, product: str | None) -> list[Segment]:
@@ -90,7 +92,7 @@ class History:
 
     def add_impression(self, impression: Impression) -> None:
         """Remember what was shown."""
-        impressions = self._room(impression.at, 1).impressions
+        impressions = self._room(impression.at, impression.size).impressions
         if impressions and impression.at < impressions[-1].at:
             insort(impressions, impression, key=by_time)
         else:
@@ -258,7 +260,7 @@ class History:
         Ties: added, then detail_viewed, then clicked; smaller product id; smaller event id (H73).
         """
         best: tuple[str, Act] | None = None
-        for segment, bound in self.newest_first(low, high):
+        for segment, bound in self.newest_first(low, high, acted=low):
             if segment.last_act >= low:
                 for product, acts in segment.acts.items():
                     for act in acts:
