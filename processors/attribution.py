@@ -79,11 +79,11 @@ def credit_of(history: History, product: str, at: int, window: int) -> Credit:
 
 
 def exposed_by(
-    history: History, product: str, low: int, high: int, session_key_of: Callable[[str, str, int], str]
+    history: History, product: str, low: int, high: int, session_key_of: Callable[[str, str, int], str | None]
 ) -> set[tuple[str, str]]:
     """(session key, widget) of all impressions of the product in [low, high]: a direct line confirms them (H77).
 
-    `session_key_of`: (session id, channel, time) -> key.
+    `session_key_of`: (session id, channel, time) -> key; None: the session has forgotten it, and its exposure's row.
     """
     impressions = history.impressions_of(product, low, high)
     # Of a producer's session one impression is as good as another; of a made one the time tells which.
@@ -92,15 +92,17 @@ def exposed_by(
     for one in impressions:
         session_id = one.session_id
         if not session_id:
-            found.add((session_key_of("", one.channel, one.at), one.widget))
+            made = session_key_of("", one.channel, one.at)
+            if made is not None:
+                found.add((made, one.widget))
         elif (widgets := named.get(session_id)) is None:
             named[session_id] = {one.widget}
         else:
             widgets.add(one.widget)
     for session_id, widgets in named.items():
         key = session_key_of(session_id, "", 0)
-        for widget in widgets:
-            found.add((key, widget))
+        if key is not None:
+            found.update((key, widget) for widget in widgets)
     return found
 
 

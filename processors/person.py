@@ -8,7 +8,7 @@ from msgspec import Struct
 from processors.links import Linked
 from processors.segments import SealedRef, Segment, empty_segment
 from processors.sessions import Session, SessionState
-from processors.spans import Span, start_of
+from processors.spans import Span, made_key, start_of
 from processors.touches import History
 from schemas.rates import NO_RATES, Rates
 from schemas.stores import Calendar, Store
@@ -112,11 +112,16 @@ class Person:
         ] = {}  # session key -> born, widgets of rows to withdraw
         self.renamed: dict[str, str] = {}  # key of a made session -> the key it has had since this epoch
 
-    def session_key_of(self, session_id: str, channel: str, at: int) -> str:
-        """The key of the session of a touch: the producer's, or the made one that holds `at`."""
+    def session_key_of(self, session_id: str, channel: str, at: int) -> str | None:
+        """The key of the session of a touch: the producer's, or the made one that holds `at`.
+
+        None for a touch older than the journal, whose made session was taken apart and made again without its older
+        part (decision 6).
+        """
         if session_id:
             return "s:" + session_id
-        return f"g:{channel}:{start_of(self.spans[channel], at)}"
+        start = start_of(self.spans.get(channel, []), at)
+        return None if start is None else made_key(channel, start)
 
     def withdraw(self, key: str, state: SessionState) -> None:
         """The rows of the session `key`, as `state` has it, are to be withdrawn with the epoch; it may be born again."""

@@ -44,12 +44,12 @@ def place(spans: list[Span], at: int, timeout: int) -> Placed:
     return Placed(at)
 
 
-def start_of(spans: list[Span], at: int) -> int:
-    """The start of the span that holds `at`; LookupError when none does."""
+def start_of(spans: list[Span], at: int) -> int | None:
+    """The start of the span that holds `at`; None when none does."""
     index = bisect_right(spans, at, key=_start)
     if index and spans[index - 1][1] >= at:
         return spans[index - 1][0]
-    raise LookupError(f"no span holds {at}")
+    return None
 
 
 def _start(span: Span) -> int:

@@ -51,4 +51,6 @@ def test_any_order_gives_the_spans_of_the_definition(times: list[int], seed: int
     spans = spans_of(times)
     assert spans == naive(times)
     for at in times:
-        assert start_of(spans, at) <= at
+        start = start_of(spans, at)
+        assert start is not None
+        assert start <= at
