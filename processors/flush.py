@@ -17,6 +17,7 @@ from processors.people import People
 from processors.person import Person
 from processors.rate_book import RateBook
 from processors.sessions import deleted_exposure_row, deleted_session_row, exposure_row, session_row
+from processors.store_book import StoreBook
 from schemas.epoch import NEVER, Epoch, Outgoing, Seen, Stored
 from schemas.rows import LinkRow, WatermarkRow
 from schemas.topics import DAY_MS
@@ -126,6 +127,10 @@ class Flush:
             )
             rows[_key(sending)] = _encode(sent)
         notifications.dirty.clear()
+
+    def stores(self, stores: StoreBook) -> None:
+        """Remember the stores that are new."""
+        stores.write(self._state)
 
     def definitions(self, definitions: Definitions) -> None:
         """Write the definitions that came."""

@@ -23,6 +23,7 @@ from processors.person import Tenant
 from processors.progress import Progress
 from processors.resume import META_FORMAT, Meta, resume
 from processors.shop import Shop
+from processors.store_book import StoreBook
 from schemas.epoch import Epoch, Outgoing, ProcessorFactory, SourceRecord, StateReader
 from schemas.events.decode import decode
 from schemas.events.order import OrderCaptured
@@ -31,7 +32,7 @@ from schemas.instants import EARLIEST_MS, FUTURE_TOLERANCE_MS, SKEW_TOLERANCE_MS
 from schemas.partitioning import partition_of
 from schemas.rates import NO_RATES, Rates
 from schemas.reasons import Reason, Rejected
-from schemas.stores import Store, fingerprint
+from schemas.stores import Store
 from schemas.topics import DAY_MS, DEFINITION, FORWARDED, FUTURE_BOUND_MS, SOURCES
 
 HOMES_IN_MEMORY: Final = 4_000  # of those who are about now
@@ -47,11 +48,10 @@ def make_factory(
 ) -> ProcessorFactory:
     """The processors of all partitions, for these stores. `partitions`: how many every input topic has."""
     tenants = {store_id: Tenant(store_id, store, rates) for store_id, store in stores.items()}
-    mark = fingerprint(stores)
 
     def make(partition: int, state: StateReader, meta: bytes | None) -> "Pipeline":
         refusals = Refusals(partition, stores, breaker, skips)
-        return Pipeline(partition, state, meta, refusals, tenants=tenants, mark=mark, partitions=partitions)
+        return Pipeline(partition, state, meta, refusals, tenants=tenants, partitions=partitions)
 
     return make
 
@@ -72,7 +72,6 @@ class Pipeline:
         refusals: Refusals,
         *,
         tenants: Mapping[str, Tenant],
-        mark: str,
         partitions: int,
     ) -> None:
         self.partition = partition
@@ -82,8 +81,8 @@ class Pipeline:
         self._tenants = tenants
         self._stores = {store_id: tenant.store for store_id, tenant in tenants.items()}
         self._retention_days = max(tenant.retention for tenant in tenants.values()) // DAY_MS + 2
-        self._mark = mark
-        resumed = resume(meta, mark)
+        resumed = resume(meta)
+        self._known_stores = StoreBook(state, tenants)
         self._clock, self.watermark = resumed.clock, resumed.watermark
         self._times, self._record_time = resumed.times, resumed.record_time
         self._now = 0
@@ -309,6 +308,7 @@ class Pipeline:
         shop = self._shop
         flush = Flush(self.partition, self._clock, self.watermark, shop.people.floor)
         shop.live(flush, self._clock)
+        flush.stores(self._known_stores)
         flush.definitions(self._definitions)
         flush.cells(shop.windows.cells, self._books.ledger, max(t.retention for t in self._tenants.values()))
         flush.remember(self._seen, self._latest // DAY_MS + self._retention_days)
@@ -316,15 +316,7 @@ class Pipeline:
         outgoing = self._outgoing + progress.seal(self._clock)
         report = progress.report(self.watermark, idle=idle, now_ms=self._now)
         floor = self._floor()
-        meta = Meta(
-            META_FORMAT,
-            self._clock,
-            self.watermark,
-            self._times,
-            self._record_time,
-            self._mark,
-            progress.saved,
-        )
+        meta = Meta(META_FORMAT, self._clock, self.watermark, self._times, self._record_time, progress.saved)
         epoch = flush.epoch(_encode(meta), outgoing, report)
         self._seen, self._outgoing, self._taken, self._told = set(), [], 0, told
         shop.end(self.watermark, floor)

@@ -7,19 +7,18 @@ from msgspec import Struct
 
 from processors import progress
 
-META_FORMAT: Final = 8
+META_FORMAT: Final = 9
 
 
 class Meta(Struct, array_like=True):
-    """Version clock, watermark, largest event time by topic, largest record time, fingerprint of the stores, and what
-    other partitions owe us and we them."""
+    """Version clock, watermark, largest event time by topic, largest record time, and what other partitions owe us and
+    we them."""
 
     format: int
     clock: int
     watermark: int
     times: dict[str, int]
     record_time: int
-    stores: str
     progress: progress.Saved
 
 
@@ -27,16 +26,11 @@ class CannotResume(Exception):
     """The state was built with other settings or by another Shopmeter: going on would mix two truths."""
 
 
-def resume(meta: bytes | None, stores: str) -> Meta:
+def resume(meta: bytes | None) -> Meta:
     """The resume point, or that of a partition that has never worked. Raises CannotResume."""
     if meta is None:
-        return Meta(META_FORMAT, 0, 0, {}, 0, stores, progress.fresh())
+        return Meta(META_FORMAT, 0, 0, {}, 0, progress.fresh())
     resumed = msgspec.msgpack.decode(meta, type=Meta)
     if resumed.format != META_FORMAT:
         raise CannotResume(f"state of format {resumed.format}; this Shopmeter reads format {META_FORMAT}")
-    if resumed.stores != stores:
-        raise CannotResume(
-            "the stores' zones, currencies, windows or time-outs are not those this state was built with; "
-            "put stores.toml back, or start with a new `application` name to compute everything again"
-        )
     return resumed

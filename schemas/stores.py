@@ -1,7 +1,5 @@
 """The stores (tenants): zone, currency, time-outs, windows. Declared in `stores.toml`, loaded by worker and migration."""
 
-import hashlib
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -129,14 +127,10 @@ def parse_stores(text: str, *, origin: str = "stores.toml") -> dict[str, Store]:
 _READ_ONLY: Final = {"name": "", "base_period_days": BASE_PERIOD_DAYS, "rfm": Rfm()}
 
 
-def fingerprint(stores: Mapping[str, Store]) -> str:
-    """A hash of everything that moves stored numbers (zone, currencies, windows, time-outs).
+def moving_numbers(store: Store) -> Store:
+    """Its settings that move stored numbers (zone, currencies, windows, time-outs); the others at their defaults.
 
     Names do not count, nor do the settings of the customer base: it is computed when it is asked for. Nor do rates:
-    state remembers those that it has used, one by one (`processors.reporting`).
+    state remembers those that it has used, one by one (`processors.rate_book`).
     """
-    parts = [
-        f"{store_id}:{msgspec.json.encode(msgspec.structs.replace(store, **_READ_ONLY)).decode()}"
-        for store_id, store in sorted(stores.items())
-    ]
-    return hashlib.blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
+    return msgspec.structs.replace(store, **_READ_ONLY)

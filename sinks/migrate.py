@@ -16,7 +16,7 @@ from clickhouse_migrations.exceptions import MigrationException
 from clickhouse_migrations.migration import MigrationStorage
 from clickhouse_migrations.migrator import Migrator
 
-from schemas.stores import Store, fingerprint
+from schemas.stores import Store
 from sinks.clickhouse import Address
 
 DIRECTORY: Final = Path(__file__).resolve().parent.parent / "deploy" / "clickhouse"
@@ -27,7 +27,6 @@ _STORE_COLUMNS: Final = (
     "zone",
     "currency",
     "settings",
-    "fingerprint",
     "version",
     "is_deleted",
 )
@@ -82,17 +81,17 @@ def _load_stores(client: Any, stores: Mapping[str, Store]) -> tuple[str, ...]:
     changed: list[tuple[Any, ...]] = []
     for store_id, store in sorted(stores.items()):
         row = _store_row(store_id, store)
-        if row != known.get(store_id, ())[:6]:
+        if row != known.get(store_id, ())[:-2]:
             changed.append((*row, 0))
-    changed += [(*row[:6], 1) for store_id, row in sorted(known.items()) if store_id not in stores]
+    changed += [(*row[:-2], 1) for store_id, row in sorted(known.items()) if store_id not in stores]
     if changed:
         # Above every version ever used, deleted rows' too, so that a store may come back.
         version = client.query("SELECT max(version) FROM stores").result_rows[0][0] + 1
-        rows = [[*row[:6], version, row[6]] for row in changed]
+        rows = [[*row[:-2], version, row[-1]] for row in changed]
         client.insert("stores", rows, column_names=list(_STORE_COLUMNS), settings={"async_insert": 0})
     return tuple(str(row[0]) for row in changed)
 
 
 def _store_row(store_id: str, store: Store) -> tuple[str, ...]:
     settings = json.dumps(msgspec.to_builtins(store), sort_keys=True)
-    return (store_id, store.name, store.zone, store.currency, settings, fingerprint({store_id: store}))
+    return (store_id, store.name, store.zone, store.currency, settings)

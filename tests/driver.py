@@ -165,10 +165,13 @@ class PipelineDriver:
         self._run(partition, FORWARDED)
         return waiting
 
-    def crash(self, *, rates: Rates | None = None) -> None:
-        """Die now, start again from what is committed, and read on from there. `rates`: start with these from now on."""
-        if rates is not None:
-            self.rates = rates
+    def crash(self, *, rates: Rates | None = None, stores: Mapping[str, Store] | None = None) -> None:
+        """Die now, start again from what is committed, and read on from there.
+
+        `rates`, `stores`: start with these from now on.
+        """
+        self.rates = self.rates if rates is None else rates
+        self.stores = self.stores if stores is None else stores
         for partition in self._partitions:
             partition.factory = make_factory(self.stores, rates=self.rates, partitions=len(self._partitions))
             partition.start()

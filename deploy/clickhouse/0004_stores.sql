@@ -6,7 +6,6 @@ CREATE TABLE IF NOT EXISTS stores (
     `zone` String COMMENT 'IANA time zone of the book-keeping day',
     `currency` String COMMENT 'ISO 4217: the currency of goal values without one',
     `settings` String COMMENT 'all settings of the store, JSON',
-    `fingerprint` String COMMENT 'hash of everything that moves old numbers: a change asks for a backfill',
     `version` UInt64 COMMENT 'grows with every change',
     `is_deleted` UInt8 COMMENT 'no longer in stores.toml; its rows stay'
 )
@@ -19,9 +18,8 @@ CREATE OR REPLACE VIEW store (
     `name` String COMMENT 'for people',
     `zone` String COMMENT 'IANA time zone of the book-keeping day',
     `currency` String COMMENT 'ISO 4217',
-    `settings` String COMMENT 'all settings of the store, JSON',
-    `fingerprint` String COMMENT 'hash of everything that moves old numbers'
+    `settings` String COMMENT 'all settings of the store, JSON'
 ) AS
-SELECT store_id, name, zone, currency, settings, fingerprint
+SELECT store_id, name, zone, currency, settings
 FROM stores FINAL
 COMMENT 'The stores that are configured';
