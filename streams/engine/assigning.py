@@ -1,13 +1,15 @@
-"""An assignment, checked; and tasks that end together."""
+"""An assignment, checked; and tasks that end together, or when they are told to."""
 
 import asyncio
 from collections.abc import Coroutine, Iterable
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import TopicPartition
 
 from schemas.topics import Topics
 from streams.engine.options import BrokenAssumption
+
+CANCEL_AGAIN_SECONDS: Final = 0.5
 
 
 def check_co_location(assigned: frozenset[TopicPartition], topics: Topics) -> list[int]:
@@ -38,7 +40,16 @@ async def gather_or_cancel(coroutines: Iterable[Coroutine[Any, Any, None]]) -> N
     try:
         await asyncio.gather(*tasks)
     finally:
-        for task in tasks:
+        await cancel(tasks)
+
+
+async def cancel(tasks: Iterable[asyncio.Future[Any]]) -> None:
+    """Cancel all, and wait until they have ended.
+
+    More than once: aiokafka's clients swallow a cancellation that meets them while they close, and go on.
+    """
+    left = set(tasks)
+    while left:
+        for task in left:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_SECONDS)

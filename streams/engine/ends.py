@@ -25,9 +25,9 @@ class End(NamedTuple):
 class _TopicEnd:
     __slots__ = ("answered_ms", "at_end_since", "last_at_end", "offset", "seen")
 
-    def __init__(self) -> None:
+    def __init__(self, now: float) -> None:
         self.offset: int | None = None
-        self.seen = 0.0
+        self.seen = now
         self.answered_ms = 0
         self.at_end_since: float | None = None
         self.last_at_end: float | None = None
@@ -36,8 +36,8 @@ class _TopicEnd:
 class TopicEnds:
     """The ends of one partition's source topics. Times in seconds of the monotonic clock."""
 
-    def __init__(self, topics: Iterable[str], *, idle_after: float) -> None:
-        self._ends = {topic: _TopicEnd() for topic in topics}
+    def __init__(self, topics: Iterable[str], *, idle_after: float, now: float = 0.0) -> None:
+        self._ends = {topic: _TopicEnd(now) for topic in topics}
         self._idle_after = idle_after
 
     def observe(self, topic: str, position: int, end: End | None, now: float) -> None:
@@ -84,6 +84,10 @@ class TopicEnds:
         """Records between the position and the end, as far as is known."""
         offset = self._ends[topic].offset
         return 0 if offset is None else max(0, offset - position)
+
+    def heard(self, topic: str) -> float:
+        """When the last fetch response said anything of the topic; before the first, when we began."""
+        return self._ends[topic].seen
 
 
 def held_back(behind: Iterable[str], times: Mapping[str, int], alignment_ms: int) -> frozenset[str]:

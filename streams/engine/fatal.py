@@ -7,9 +7,11 @@ the process end stays visible as an exit code instead of a log line that nobody 
 import logging
 import os
 import sys
+import threading
 from typing import NoReturn, Protocol
 
 EXIT_FATAL = 70  # EX_SOFTWARE: the supervisor restarts us; a loop of it is an alert
+LOG_SECONDS = 2.0
 
 log = logging.getLogger("shopmeter.engine")
 
@@ -23,8 +25,12 @@ class Exit(Protocol):
 def exit_now(reason: str, cause: BaseException | None = None) -> NoReturn:
     """Log one line (the traceback at debug level) and end the process without any clean-up."""
     # Clean-up is what would commit: Faust acks, flushes and commits while it stops.
+    # A pipe that nobody empties would hold us in the log for ever, with partitions that are ours and stand still.
+    last = threading.Timer(LOG_SECONDS, os._exit, (EXIT_FATAL,))
+    last.daemon = True
     line = f"{reason}: {type(cause).__name__}: {cause}" if cause is not None else reason
     try:
+        last.start()
         log.critical("fatal: %s; exit %d, nothing more is committed", line, EXIT_FATAL)
         if cause is not None:
             log.debug("the cause", exc_info=cause)

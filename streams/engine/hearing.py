@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from streams.engine.assigning import cancel
 from streams.engine.fatal import Exit
 from streams.engine.options import EngineOptions
 
@@ -72,8 +73,7 @@ class Hearing:
     async def end(self) -> None:
         """Hear no more."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await cancel([self._task])
 
     async def _run(self) -> None:
         try:

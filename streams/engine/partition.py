@@ -48,7 +48,7 @@ class Partition:
         self.store = store
         self.producer = producer
         self.positions = Positions(begin)
-        self.ends = TopicEnds(INPUTS, idle_after=seconds(options.idle_after_ms))
+        self.ends = TopicEnds(INPUTS, idle_after=seconds(options.idle_after_ms), now=time.monotonic())
         self._options = options
         self._pace = pace
         self._epoch_number = store.meta.number if store.meta else 0
@@ -184,8 +184,14 @@ class Partition:
     def has_lag(self, held: frozenset[str]) -> bool:
         """Are records known to wait in a topic that is not held back, or processed and not flushed?
 
-        Reads only, and nothing of the processor's: the watchdog asks from its thread.
+        They may wait, too, in one of which nothing was heard for long: then nobody knows. Reads only, and nothing of the
+        processor's: the watchdog asks from its thread.
         """
         if self._first_chunk_at is not None:
             return True
-        return any(self.ends.lag(topic, self.positions[topic]) > 0 for topic in INPUTS if topic not in held)
+        silent = time.monotonic() - seconds(self._options.stuck_after_ms)
+        return any(
+            self.ends.lag(topic, self.positions[topic]) > 0 or self.ends.heard(topic) < silent
+            for topic in INPUTS
+            if topic not in held
+        )

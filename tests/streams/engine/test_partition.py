@@ -53,3 +53,17 @@ def test_an_epoch_with_nothing_to_write_is_progress_unless_records_are_known_to_
         partition.progress_at = now - 100
         assert partition.cut(now_ms=0) is None
         assert (partition.progress_at < now) is bool(waiting)
+
+
+def test_nobody_knows_what_waits_in_a_topic_of_which_nothing_was_heard_for_long(
+    partition: Partition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic()
+    assert not partition.has_lag(frozenset())  # the first response is on its way
+    monkeypatch.setattr(time, "monotonic", lambda: now + 1_000)
+    for topic in INPUTS:
+        partition.note_end(topic, End(0, now + 1_000), now + 1_000)
+    assert not partition.has_lag(frozenset())
+    partition.note_end("cart", End(0, now), now + 1_000)
+    assert partition.has_lag(frozenset())
+    assert not partition.has_lag(frozenset({"cart"}))
