@@ -4,11 +4,12 @@ shop.session  shop.impression  shop.click  shop.cart  shop.order  shop.journey-n
       │ chunks of up to 2,000 records, in offset order, aligned in event time while catching up
       ▼
 agent `chunks`  ──>  engine  ──>  processor of the partition
-      │ every half second, or sooner when much is pending: one transaction a partition
+      │ every half second (two where more is always waiting), or when much is pending: one transaction a partition
       ▼
 changelog (state, offsets)    shop.rows    shop.dead-letter
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -28,8 +29,8 @@ from streams.engine.telemetry import EngineTelemetry
 from streams.engine.transport import ChunkSchema, ChunkTransport
 from streams.settings import Settings
 
-# Chunks between fetch and processing: enough that neither waits for the other, few enough to bound memory.
-QUEUED_CHUNKS = 8
+# Fetches between the client and processing: enough that neither waits for the other, few enough to bound memory.
+QUEUED_FETCHES = 1
 
 log = logging.getLogger("shopmeter.app")
 
@@ -85,7 +86,7 @@ def build_app(
         broker_session_timeout=seconds(options.session_timeout_ms),
         broker_heartbeat_interval=seconds(options.heartbeat_ms),
         broker_rebalance_timeout=seconds(options.rebalance_timeout_ms),
-        stream_buffer_maxsize=QUEUED_CHUNKS,
+        stream_buffer_maxsize=QUEUED_FETCHES,
         # We commit on revoke ourselves; Faust's waiting has no end.
         stream_wait_empty=False,
         topic_allow_declare=False,
@@ -101,7 +102,10 @@ def build_app(
     async def chunks(stream: Any) -> None:
         """Every chunk of every source topic, in order. Nothing escapes `take`: it ends the process first."""
         async for event in stream.noack().events():
-            await engine.take(event.value)
+            for chunk in event.value:
+                await engine.take(chunk)
+                # A commit takes a dozen turns, and must not wait for a whole fetch at each of them.
+                await asyncio.sleep(0)
 
     return app
 

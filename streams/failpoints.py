@@ -18,7 +18,7 @@ PLACES: Final[Mapping[str, str]] = {
     "chunk.taken": "worker: a chunk is processed, its end is not committable yet",
     "epoch.begun": "worker: an epoch's transaction has begun, nothing is sent",
     "epoch.sent": "worker: changelog and rows are handed to the client, not all are acknowledged",
-    "epoch.delivered": "worker: every delivery is acknowledged, the offsets are not in the transaction",
+    "epoch.delivered": "worker: every delivery is acknowledged, the offsets are perhaps in the transaction",
     "epoch.offsets": "worker: the offsets are in the transaction, it is not committed",
     "epoch.committed": "worker: the transaction is committed, the local store does not know it",
     "epoch.stored": "worker: the local store has the epoch",

@@ -55,6 +55,10 @@ class Collector:
             allocator.give_back()
         if self._clock() - self._collected_at < EVERY_SECONDS and self._new_objects() < MOST_NEW_OBJECTS:
             return
+        self.collect()
+
+    def collect(self) -> None:
+        """Collect now: partitions have been given back, and what they held must not stay beside what takes its place."""
         began = time.perf_counter()
         found = gc.collect()
         self._collected_at = self._clock()

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from math import ceil
 from typing import Any, Protocol
@@ -16,7 +17,7 @@ from typing import Any, Protocol
 from aiokafka import TopicPartition
 
 from schemas.epoch import ProcessorFactory
-from streams.engine.assigning import check_co_location
+from streams.engine.assigning import cancel, check_co_location
 from streams.engine.chunks import Chunk
 from streams.engine.collector import Collector
 from streams.engine.ends import End
@@ -85,6 +86,7 @@ class Engine:
         self._in_flight: dict[int, asyncio.Task[None]] = {}
         self._held: dict[int, frozenset[str]] = {}
         self._moved = asyncio.Event()
+        self._revoking = asyncio.Lock()
         self._gauges_at = 0.0
         self._ticked_at = 0.0
         self._pace = Pace(options)
@@ -107,6 +109,12 @@ class Engine:
         topics = self.options.topics
         wanted: dict[TopicPartition, int] = {}
         for number, partition in self._live.items():
+            if partition.must_settle(now):
+                # Alignment looks at times that only processing moves: asked before, it lets a topic run ahead by all
+                # that is on its way.
+                continue
+            if partition.is_full and number in self._in_flight:
+                continue  # it would only wait in `take`, and all others behind it
             held = partition.held_back(now)
             if held != self._held.get(number, frozenset()):
                 self._held[number] = held
@@ -132,14 +140,12 @@ class Engine:
         if partition is not None:
             partition.queued(chunk)
 
-    async def settled(self) -> None:
-        """Wait until a partition that catches up has no chunks on their way.
-
-        Alignment looks at times that only processing moves: asked before, it lets a topic run ahead by the whole queue.
-        """
-        while any(partition.must_settle(time.monotonic()) for partition in self._live.values()):
-            self._moved.clear()
-            await self._moved.wait()
+    async def moved(self, timeout: float) -> None:
+        """Wait until a chunk was processed, at most so many seconds: what is wanted may be something else then."""
+        self._moved.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                await self._moved.wait()
 
     async def take(self, chunk: Chunk) -> None:
         """Process a chunk, when its partition is (still) ours. Waits while a full epoch waits for one in flight."""
@@ -210,10 +216,14 @@ class Engine:
             done = await commit(
                 cut, producer=partition.producer, partition=partition.number, options=self.options
             )
-            partition.committed(cut, done.changelog_offset)
         except BaseException as error:
             # Whether it is committed or not is unknown now. The next start reads the answer from the changelog.
             self.exit(f"partition {partition.number}: epoch {cut.pending.number} was not committed", error)
+        try:
+            partition.committed(cut, done.changelog_offset)
+        except Exception as error:
+            # The local store is a cache: the next start brings it up to the changelog.
+            self.exit(f"partition {partition.number}: epoch {cut.pending.number} was not stored", error)
         del self._in_flight[partition.number]
         self._pace.committed(elapsed(began))
         rows = {table: len(table_rows) for table, table_rows in cut.epoch.rows.items()}
@@ -250,6 +260,7 @@ class Engine:
             partition.processor.hear(number, report)
 
     async def _prepare(self, numbers: list[int], assignment: int) -> None:
+        self.collector.collect()
         try:
             await self._takeover.run(numbers, partial(self._enter, assignment))
         except asyncio.CancelledError:
@@ -271,14 +282,20 @@ class Engine:
         self._live[partition.number] = partition
 
     async def revoke(self) -> None:
-        """A rebalance takes everything (the client is eager): commit what is processed, then drop it."""
+        """A rebalance takes everything (the client is eager): commit what is processed, then drop it.
+
+        Whoever asks meanwhile waits too: a stop must not be over, and a group not be joined, before this is.
+        """
+        async with self._revoking:
+            await self._revoke()
+
+    async def _revoke(self) -> None:
         self.telemetry.ready(False)
         leaving, self._live, self._held = list(self._live.values()), {}, {}
         self._moved.set()
         if self._preparing is not None:
             preparing, self._preparing, self._preparing_since = self._preparing, None, None
-            preparing.cancel()
-            await asyncio.wait([preparing])
+            await cancel([preparing])
             leaving += self._live.values()
             self._live = {}
         await asyncio.gather(*(self._leave(partition) for partition in leaving))

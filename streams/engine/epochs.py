@@ -2,8 +2,9 @@
 
 1. In one synchronous step: the processor's flush and the offsets of all chunks it has processed (`Partition.cut`).
 2. One Kafka transaction on the partition's own producer: state changelog, rows, outgoing records.
-3. Every delivery is awaited and checked: aiokafka would commit a transaction in which a batch failed.
-4. The source offsets join the transaction, and it is committed. An error, or no success in time: the process ends.
+3. Every delivery is awaited and checked: aiokafka would commit a transaction in which a batch failed. Meanwhile the
+   source offsets join the transaction.
+4. It is committed. An error, or no success in time: the process ends.
 5. Only now the local store: it may lag the committed changelog, it never leads it.
 
 Between 1 and 5 the partition goes on processing into its next epoch.
@@ -94,25 +95,25 @@ async def _steps(cut: Cut, producer: Any, partition: int, options: EngineOptions
         await _send(producer, batch) for batch in output_batches(producer, topics, partition, cut.epoch)
     ]
     failpoints.reach("epoch.sent")
-    # 3. every delivery
-    last = None
-    for batch, delivery in changelog:
-        last = (batch, await delivery)
-    for _, delivery in outputs:
-        await delivery
-    if last is None:
+    if not changelog:
         raise BrokenAssumption(f"epoch {cut.pending.number} of partition {partition} has no changelog record")
-    failpoints.reach("epoch.delivered")
-    # 4. offsets and commit
+    # 3. every delivery and the offsets, which need not wait for each other: all are of the transaction
     offsets = {
         TopicPartition(topics.source(topic), partition): OffsetAndMetadata(offset, "")
         for topic, offset in cut.offsets.items()
     }
-    await producer.send_offsets_to_transaction(offsets, options.application)
+    sending = asyncio.ensure_future(producer.send_offsets_to_transaction(offsets, options.application))
+    try:
+        delivered = await asyncio.gather(*[delivery for _, delivery in (*changelog, *outputs)])
+        failpoints.reach("epoch.delivered")
+        await sending
+    finally:
+        sending.cancel()
     failpoints.reach("epoch.offsets")
+    # 4. the commit
     await producer.commit_transaction()
     failpoints.reach("epoch.committed")
-    batch, metadata = last
+    batch, metadata = changelog[-1][0], delivered[len(changelog) - 1]
     return Committed(
         changelog_offset=metadata.offset + batch.builder.record_count(),
         changelog_bytes=sum(batch.builder.size() for batch, _ in changelog),

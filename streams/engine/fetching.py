@@ -18,10 +18,11 @@ from faust.transport.drivers.aiokafka import DEFAULT_GENERATION_ID, AIOKafkaCons
 
 from streams.engine.chunks import Chunk
 from streams.engine.ends import End
-from streams.engine.options import SECOND_MS, EngineOptions
+from streams.engine.options import SECOND_MS, BrokenAssumption, EngineOptions
 
-# Chunks of one call: enough to keep the worker busy while the next call runs, few enough to bound memory.
-CHUNKS_A_CALL = 8
+# Records of one call: enough to keep the worker busy while the next call runs, few enough to bound memory. Of a live
+# shop's topics all that has come: what is left waits for another turn, and the next fetch with it.
+RECORDS_A_CALL = 4_000
 
 
 class Taken(NamedTuple):
@@ -127,6 +128,9 @@ class ChunkThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         fetcher = consumer._fetcher
         if consumer._closed or fetcher is None or fetcher._closed:
             raise ConsumerStoppedError()
+        if fetcher.error_future.done():
+            # Nobody else looks at it: heartbeats go on, and nothing comes any more.
+            raise BrokenAssumption(f"the client fetches no more: {fetcher.error_future}")
         chunks = self._drain(fetcher, wanted, assignment)
         if not chunks:
             with fetcher._subscriptions.fetch_context():
@@ -140,8 +144,9 @@ class ChunkThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         return Taken(chunks, self._ends())
 
     def _drain(self, fetcher: Any, wanted: Mapping[TopicPartition, int], assignment: int) -> list[Chunk]:
-        """Up to CHUNKS_A_CALL chunks of what is fetched, one after the other of all topic-partitions."""
+        """A chunk of each topic-partition of which something is fetched, up to about RECORDS_A_CALL in all."""
         chunks: list[Chunk] = []
+        records = 0
         owner = self._current_assignment()
         if owner is None:
             return chunks
@@ -159,7 +164,8 @@ class ChunkThread(AIOKafkaConsumerThread):  # type: ignore[misc]
             chunk = self._chunk(fetcher, tp, owner.state_value(tp), assignment, wanted[tp])
             if chunk is not None:
                 chunks.append(chunk)
-                if len(chunks) == CHUNKS_A_CALL:
+                records += len(chunk.records)
+                if records >= RECORDS_A_CALL:
                     break
         return chunks
 

@@ -4,7 +4,6 @@ Conductor, queues, streams, agents, the consumer thread, group membership and th
 are: what a message is, what a commit does, and what happens to state when partitions come and go.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -26,7 +25,7 @@ NOTHING_WANTED_SECONDS = 0.05
 
 
 class ChunkSchema(faust.Schema):  # type: ignore[misc]
-    """Passes the chunk through undecoded: bytes are the processors' business, and a decode error would be acked."""
+    """Passes chunks through undecoded: bytes are the processors' business, and a decode error would be acked."""
 
     def compile(self, app: Any, **options: Any) -> Callable[..., Awaitable[Any]]:
         """The function that makes an event of a message."""
@@ -57,16 +56,15 @@ class ChunkConsumer(Consumer):  # type: ignore[misc]
         return await self._thread.open(offsets, assignment)  # type: ignore[no-any-return]
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
-        """One Faust message a chunk. Never yields what the engine does not want now."""
+        """All chunks of a fetch as one Faust message. Never yields what the engine does not want now."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
-        await self.engine.settled()
         # A copy: Faust's own set changes while the consumer thread reads it, and an empty one would mean "all".
         active = frozenset(self._get_active_partitions())
         assignment, wanted = self.engine.wanted()
         wanted = {tp: size for tp, size in wanted.items() if tp in active}
         if not wanted or self.should_stop:
-            await asyncio.sleep(NOTHING_WANTED_SECONDS)
+            await self.engine.moved(NOTHING_WANTED_SECONDS)
             return
         try:
             chunks, ends = await self._thread.take(wanted, assignment, TAKE_SECONDS)
@@ -75,22 +73,24 @@ class ChunkConsumer(Consumer):  # type: ignore[misc]
         except Exception as error:
             self.engine.exit("reading the source topics failed", error)
         self.engine.note_ends(assignment, ends)
-        generation = self.app.consumer_generation_id
         for chunk in chunks:
             self.engine.queued(chunk)
-            yield self._message(chunk, generation)
+        if chunks:
+            yield self._message(chunks, self.app.consumer_generation_id)
 
-    def _message(self, chunk: Chunk, generation: int) -> tuple[TP, ConsumerMessage]:
-        tp = TP(self.options.topics.source(chunk.topic), chunk.partition)
+    def _message(self, chunks: list[Chunk], generation: int) -> tuple[TP, ConsumerMessage]:
+        """Under the first one's place: of one place, what Faust sees ascends."""
+        first = chunks[0]
+        tp = TP(self.options.topics.source(first.topic), first.partition)
         message = ConsumerMessage(
             tp.topic,
             tp.partition,
-            chunk.end - 1,
+            first.end - 1,
             None,
             0,
             None,
             None,
-            chunk,
+            chunks,
             None,
             -1,
             -1,

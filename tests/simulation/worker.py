@@ -1,7 +1,7 @@
 """A worker's process: the real engine, and what Faust and the consumer thread do around it.
 
 As in `streams.engine.fetching` and `transport`: fetches of all opened topic-partitions, chunks that may not reach beyond
-what was fetched, a bounded queue between fetch and processing, a commit timer, and revocations before assignments.
+what was fetched, a bounded queue of them, a commit timer, and revocations before assignments.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import ProducerFenced
 
 from schemas.epoch import ProcessorFactory, Record
-from streams.app import QUEUED_CHUNKS
+from streams.app import QUEUED_FETCHES
 from streams.engine.chunks import Chunk
 from streams.engine.ends import End
 from streams.engine.engine import Engine
@@ -67,7 +67,7 @@ class Worker:
         self._options = options
         self._fetched: dict[Place, _Fetched] = {}
         self._share: frozenset[TopicPartition] = frozenset()
-        self._queue: asyncio.Queue[Chunk] = asyncio.Queue(QUEUED_CHUNKS)
+        self._queue: asyncio.Queue[list[Chunk]] = asyncio.Queue(QUEUED_FETCHES)
         self.engine = Engine(
             options,
             factory,
@@ -154,7 +154,9 @@ class Worker:
                 chunks = self._drain(sizes, assignment)
             self.engine.note_ends(assignment, self._ends())
             for chunk in chunks:
-                await self._queue.put(chunk)
+                self.engine.queued(chunk)
+            if chunks:
+                await self._queue.put(chunks)
 
     async def _ask(self) -> None:
         """One fetch request of everything that is opened and used up."""
@@ -210,12 +212,13 @@ class Worker:
 
     async def _process(self) -> None:
         while True:
-            chunk = await self._queue.get()
-            if self._stage.trace is not None:
-                self._stage.note(
-                    f"{self.process.name}: takes {chunk.topic}/{chunk.partition} {chunk.begin} to {chunk.end}"
-                )
-            await self.engine.take(chunk)
+            for chunk in await self._queue.get():
+                if self._stage.trace is not None:
+                    self._stage.note(
+                        f"{self.process.name}: takes {chunk.topic}/{chunk.partition} {chunk.begin} to {chunk.end}"
+                    )
+                await self.engine.take(chunk)
+                await asyncio.sleep(0)
 
     async def _tick(self) -> None:
         while True:

@@ -74,21 +74,39 @@ async def test_a_revocation_commits_what_was_processed_then_stops_the_producer()
 async def test_while_catching_up_nothing_more_is_asked_for_before_what_is_queued_was_processed() -> None:
     bench = Bench()
     await bench.ready(0)
-    await bench.engine.settled()
+    assert wanted(bench) == {0}
     chunk = bench.chunk(0)
     bench.engine.queued(chunk)
-    settled = asyncio.ensure_future(bench.engine.settled())
-    for _ in range(50):
-        await asyncio.sleep(0)
-    assert not settled.done()
+    assert wanted(bench) == set()
+    moved = asyncio.ensure_future(bench.engine.moved(60.0))
+    await asyncio.sleep(0)
     await bench.engine.take(chunk)
-    await settled
+    await moved
+    assert wanted(bench) == {0}
     # What a rebalance leaves in the queue is nobody's.
     bench.engine.queued(bench.chunk(1))
-    settled = asyncio.ensure_future(bench.engine.settled())
-    await asyncio.sleep(0)
     await bench.engine.revoke()
-    await settled
+    await bench.ready(0)
+    assert wanted(bench) == {0}
+
+
+async def test_one_partition_is_asked_while_another_has_chunks_on_their_way() -> None:
+    bench = Bench()
+    await bench.ready(0, 1)
+    bench.engine.queued(bench.chunk(0))
+    assert wanted(bench) == {1}
+
+
+async def test_of_a_full_partition_whose_epoch_is_in_flight_nothing_is_asked() -> None:
+    bench = Bench(epoch_max_bytes=10, size=5)
+    await bench.ready(0, 1)
+    bench.producers[0].gate = asyncio.Event()
+    await bench.engine.take(bench.chunk(0, 2))  # full: begins an epoch
+    assert wanted(bench) == {0, 1}
+    await bench.engine.take(bench.chunk(2, 2))  # full again, while the first is in flight
+    assert wanted(bench) == {1}
+    bench.producers[0].gate.set()
+    await until(lambda: wanted(bench) == {0, 1})
 
 
 async def test_a_partition_at_its_end_is_asked_while_chunks_are_queued() -> None:
@@ -97,7 +115,38 @@ async def test_a_partition_at_its_end_is_asked_while_chunks_are_queued() -> None
     ends = {TopicPartition(options().topics.source(name), 0): End(0, time.monotonic()) for name in INPUTS}
     bench.engine.note_ends(bench.engine.wanted()[0], ends)
     bench.engine.queued(bench.chunk(0))
-    await bench.engine.settled()
+    assert wanted(bench) == {0}
+
+
+def wanted(bench: Bench) -> set[int]:
+    """The partitions of which chunks are asked for."""
+    return {tp.partition for tp in bench.engine.wanted()[1]}
+
+
+async def test_two_who_revoke_both_wait_until_all_is_committed() -> None:
+    bench = Bench()
+    await bench.ready(0)
+    await bench.engine.take(bench.chunk(0))
+    bench.producers[0].gate = asyncio.Event()
+    first = asyncio.ensure_future(bench.engine.revoke())
+    second = asyncio.ensure_future(bench.engine.shutdown())
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert not first.done()
+    assert not second.done()
+    bench.producers[0].gate.set()
+    await asyncio.gather(first, second)
+    assert bench.log[-2:] == ["commit", "stop"]
+
+
+async def test_a_takeover_that_swallows_its_cancellation_is_cancelled_again() -> None:
+    bench = Bench()
+    bench.restore_gate = asyncio.Event()
+    bench.swallows = 1
+    bench.assign(0)
+    await until(lambda: "restore" in bench.log)
+    await asyncio.wait_for(bench.engine.revoke(), 10.0)
+    assert bench.exits.reasons == []
 
 
 async def test_a_chunk_of_an_earlier_assignment_is_dropped_not_processed() -> None:

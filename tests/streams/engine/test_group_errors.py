@@ -5,10 +5,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import KafkaError
 
 from streams.engine.fetching import ChunkThread
+from streams.engine.options import BrokenAssumption
 from streams.engine.transport import ChunkConsumer
 
 
@@ -71,3 +73,15 @@ async def test_the_end_of_the_coordination_ends_the_worker() -> None:
     consumer = await consumer_of(coordination, None)
     with pytest.raises(Ended, match="Unexpected error during coordination"):
         await consumer.commit()
+
+
+async def test_a_client_that_fetches_no_more_is_told_by_the_next_fetch() -> None:
+    assert "error_future" in vars(Fetcher)
+    task = asyncio.create_task(nothing())
+    await task
+    thread: Any = ChunkThread.__new__(ChunkThread)
+    thread._consumer = SimpleNamespace(
+        _closed=False, _fetcher=SimpleNamespace(_closed=False, error_future=task)
+    )
+    with pytest.raises(BrokenAssumption, match="fetches no more"):
+        await thread._take({}, 0, 0.1)
