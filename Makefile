@@ -25,7 +25,7 @@ demo: .venv/.installed ## the whole pipeline on this machine, live (SECONDS=30: 
 	@$(BIN)/shopmeter demo $(if $(SECONDS),--seconds $(SECONDS))
 
 test: .venv/.installed ## all tests, on a real Kafka broker and the real ClickHouse engine
-	@$(BIN)/python -m pytest -m "not slow" --numprocesses $(TEST_PROCESSES) --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 test-faults: .venv/.installed ## every fault of the matrix at length, hours; goes on where it stopped, results below bench/results
 	@$(BIN)/python -m tests.faults

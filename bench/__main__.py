@@ -1,7 +1,7 @@
 """`python -m bench [--only NAME ...] [--events N] [--quick]`: throughput, latency and recovery beside peers, in one run.
 
 A whole run writes `bench/results/<date>-<commit>.json` and `.md`; a partial or smaller one writes below the data
-directory, so that the results of the repository are all of one kind.
+directory, so that those of the repository can be laid beside each other.
 """
 
 import argparse

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from dashboard import openapi
-from schemas import telemetry
+from schemas import reasons, telemetry
 from schemas.events import jsonschema
 from schemas.metrics import rendering as metrics
 from sinks import access, ddl
+from streams import settings_page
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -23,6 +24,8 @@ Rendering = Callable[[], Mapping[str, str]]
 
 SOURCES: Final[Mapping[str, Rendering]] = {
     "schemas.telemetry": telemetry.rendered_files,
+    "schemas.reasons": reasons.rendered_files,
+    "streams.settings": settings_page.rendered_files,
     "schemas.events.jsonschema": jsonschema.rendered_files,
     "sinks.ddl": ddl.rendered_files,
     "sinks.access": access.rendered_files,

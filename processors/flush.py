@@ -22,9 +22,6 @@ from schemas.epoch import NEVER, Epoch, Outgoing, Seen, Stored
 from schemas.rows import LinkRow, WatermarkRow
 from schemas.topics import DAY_MS
 
-_EPOCH_ORDINAL: Final = 719_163
-
-
 # Above twice the number of the last partition that settings allow.
 VERSIONS_A_CLOCK: Final = 20_000
 

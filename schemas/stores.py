@@ -66,7 +66,7 @@ class Store(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def retention_ms(self) -> int:
-        """How long touches are remembered, behind the watermark: window + allowed lateness."""
+        """Attribution window + allowed lateness, in ms: what bounds of queries count in."""
         return self.attribution_window_ms + self.allowed_lateness_ms
 
 

@@ -239,8 +239,8 @@ TABLES: Final = {
 # A month that no longer changes becomes one part, and then FINAL costs nothing.
 SETTINGS: Final = {
     "min_age_to_force_merge_seconds": 3600,
-    # Live, parts come five times a second with a few hundred rows: merged as soon as there are three, each row was
-    # written five times over in its first minute, and merges took most of what an insert costs.
+    # Live, parts come twice a second with a few hundred rows: merged as soon as there are three, each row was
+    # written several times over in its first minute, and merges took most of what an insert costs.
     "min_parts_to_merge_at_once": 10,
     "min_age_to_force_merge_on_partition_only": 1,
 }

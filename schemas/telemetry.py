@@ -1,4 +1,4 @@
-"""Every operational signal as data: registries, docs/telemetry.md, and later alerts and Grafana, are made from it.
+"""Every operational signal as data: registries and docs/telemetry.md are made from it.
 
 Signals say how the pipeline runs; what a shop sells is a metric, and stands in the catalogue of metrics. No label names
 a store, a person or a product: a signal has some dozens of series, whatever is sold to whomever.
@@ -232,9 +232,10 @@ _HEAD: Final = """\
 
 <!-- Rendered from schemas/telemetry.py by `make render`; do not edit. -->
 
-Every process serves `GET /metrics` (Prometheus), `GET /live` (200 while its event loop answers) and `GET /ready` (200,
-or 503 with the reason as JSON) on loopback. The port is a setting; with port 0 it is a free one. Either way it stands in
-`<data_dir>/run/<role>-<instance>.json`. Beside the signals below there are `process_*` (CPU, memory, open files) and
+Worker, sink and probe serve `GET /metrics` (Prometheus), `GET /live` (200 while its event loop answers) and `GET /ready`
+(200, or 503 with the reason as JSON). Worker and sink listen where `worker.http_host` and `sink.http_host` and their
+ports say (loopback and a free port by default), the probe where `--host` and `--port` say. Where it is stands in
+`<data_dir>/run/<role>-<instance>.json`. The API has `GET /healthz`. Beside the signals below there are `process_*` (CPU, memory, open files) and
 `python_*` of the Prometheus client.
 
 Lag is measured by the probe, a process of its own: it asks the brokers, so it stays right when a worker hangs. Its names

@@ -44,7 +44,7 @@ class SinkBroken(SinkError):
 
 
 class Sink(Protocol):
-    """Where rows go. ClickHouse and the memory sink pass one suite: tests/contracts/sinks.py."""
+    """Where rows go. ClickHouse and the memory sink pass one suite: tests/contracts/test_sink.py."""
 
     async def write(self, batch: Batch) -> None:
         """Store the batch so that a read that starts afterwards sees it; raises a SinkError otherwise."""

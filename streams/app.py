@@ -1,6 +1,6 @@
 """The table of contents of the worker: event topics and definitions in, one agent, one engine, epochs out.
 
-shop.session  shop.impression  shop.click  shop.cart  shop.order  shop.journey-node  shop.definition  shop.forwarded
+shop.session  shop.impression  shop.click  shop.cart  shop.order  shop.journey-node  shop.definition  shopmeter-forwarded
       │ chunks of up to 2,000 records, in offset order, aligned in event time while catching up
       ▼
 agent `chunks`  ──>  engine  ──>  processor of the partition

@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 from streams.conservation import watch
 from streams.health import HealthServer
 from streams.lag import LagError, LagReader
-from streams.settings import Settings, load_settings
+from streams.settings import Settings
 from streams.telemetry import ProbeSignals
 
 INTERVAL_SECONDS: Final = 2.0
@@ -90,13 +90,3 @@ async def _measure(reader: LagReader, signals: ProbeSignals) -> None:
     began = time.perf_counter()
     groups = await reader.measure()
     signals.on_measured(groups, time.time_ns() // 1_000_000, time.perf_counter() - began)
-
-
-def main() -> None:
-    """Run from the settings until a signal."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    asyncio.run(run_probe(load_settings()))
-
-
-if __name__ == "__main__":
-    main()

@@ -72,9 +72,13 @@ class KafkaSettings(_Section):
     bootstrap: str = "127.0.0.1:9092"
     """`host:port`, several with commas."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    """`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`."""
     sasl_username: str | None = None
+    """Needed with SASL."""
     sasl_password: SecretStr | None = None
+    """Needed with SASL, here or in a file; never printed."""
     sasl_password_file: Path | None = None
     """A file that holds the password, in place of `sasl_password`; an end of line behind it does not count."""
     ssl_cafile: Path | None = None
@@ -102,8 +106,11 @@ class ClickHouseSettings(_Section):
     url: str = "http://127.0.0.1:8123"
     """`http://host:port` or `https://...`; user and password have fields of their own."""
     database: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")] = "shopmeter"
+    """Of all tables and views."""
     username: str = "default"
+    """Who inserts; see the roles in `deploy/clickhouse/access/roles.sql`."""
     password: SecretStr = SecretStr("")
+    """Here or in a file; never printed."""
     password_file: Path | None = None
     """A file that holds the password, in place of `password`."""
     ca_file: Path | None = None
@@ -131,25 +138,35 @@ class WorkerSettings(_Section):
     instance: Name = "0"
     """The static membership slot; a restart under the same name causes no rebalance. Unique among the workers."""
     state_dir: Path | None = None
-    """None: `<data_dir>/state/<instance>`; see `Settings.state_dir`."""
+    """By default `<data_dir>/state/<instance>`."""
     state_backend: Literal["rocksdb", "memory"] = "rocksdb"
+    """`memory`: nothing on the disk, a start reads the whole changelog; for tests."""
     epoch_interval_ms: Positive = 500
+    """Between two transactions of a partition, while it is not behind."""
     epoch_max_bytes: Positive = 16 * 1_048_576
     """About how much one partition buffers before its epoch is cut short."""
     commit_timeout_ms: Positive = 8_000
+    """Without success for so long a worker ends; below the transaction timeout."""
     transaction_timeout_ms: Positive = 10_000
+    """After so long the broker aborts what a lost worker left open; readers wait for it."""
     session_timeout_ms: Positive = 7_000
+    """Without a heartbeat for so long, the group gives a worker's partitions to others."""
     heartbeat_ms: Positive = 2_000
+    """Between two heartbeats: at most a third of the session timeout."""
     chunk_max_records: Positive = 2_000
+    """So many records of a topic-partition are processed in one go at most."""
     idle_after_ms: Positive = 5_000
     """A topic that has been at its end for so long does not hold the watermark back."""
     alignment_ms: Positive = 3_600_000
     """While catching up, a topic this far (event time) ahead of the slowest waits."""
     breaker_window_records: Annotated[int, Field(ge=0)] = Bounds().window_records
-    """The circuit breaker looks at so many recent records of a topic; 0: it never trips. See `processors.breaker`."""
+    """The circuit breaker looks at so many recent records of a topic; 0: it never trips."""
     breaker_share: Annotated[float, Field(gt=0, le=1)] = Bounds().share
+    """It trips when so much of the window is dead letters, of several stores."""
     breaker_run_records: Positive = Bounds().run_records
+    """It trips after so many dead letters in a row, of several stores."""
     http_host: str = "127.0.0.1"
+    """Where `/metrics`, `/live` and `/ready` listen."""
     http_port: Port = 0
     """0: a free one."""
 
@@ -167,11 +184,16 @@ class SinkSettings(_Section):
     """One sink process: how much it gathers before it inserts."""
 
     instance: Name = "0"
+    """The static membership slot. Unique among the sinks: two of one name end each other."""
     # Two such batches are held at once, the one on its way and the next: of 50,000 rows they took 60 MB after an outage.
     batch_max_rows: Positive = 25_000
+    """Rows of one insert at most."""
     batch_max_wait_ms: Positive = 500
+    """A row waits so long for others before it is inserted."""
     http_host: str = "127.0.0.1"
+    """Where `/metrics`, `/live` and `/ready` listen."""
     http_port: Port = 0
+    """0: a free one."""
 
 
 class Settings(BaseSettings):
@@ -189,13 +211,17 @@ class Settings(BaseSettings):
     application: Name = "shopmeter"
     """Consumer group, and the prefix of the changelog and of the transactional ids."""
     topic_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]*$", max_length=100)] = DEFAULT_PREFIX
+    """Before the name of every topic but the application's own."""
     partitions: Annotated[int, Field(gt=0, le=10_000)] = DEFAULT_PARTITIONS
-    """Of every topic: the six sources, the rows and the changelog share partition numbers."""
+    """Of every topic: the six sources, the rows and the changelog share partition numbers. It can't be changed later."""
     replication_factor: Annotated[int, Field(gt=0, le=100)] = 1
+    """Of every topic that `shopmeter topics create` makes: 3 where nothing may be lost with a broker."""
     data_dir: Path = Path(".shopmeter")
+    """What the processes keep on the disk."""
     stores_file: Path = Path("stores.toml")
+    """See stores.md."""
     rates_file: Path | None = None
-    """What currencies are worth, for stores with a `reporting_currency`; None: `rates.csv` beside the stores."""
+    """What currencies are worth, for stores with a `reporting_currency`; by default `rates.csv` beside the stores."""
     log_format: LogFormat = "text"
     """How worker, sink and probe write their lines to stderr: for people, or one JSON object a line."""
     kafka: KafkaSettings = KafkaSettings()

@@ -42,6 +42,8 @@ _CODES: Final = {
     "streams.topics.TopicsError": ExitCode.FAILED,
     "sinks.migrate.MigrationFailed": ExitCode.FAILED,
     "sinks.base.SinkError": ExitCode.FAILED,
+    "sinks.batching.BadRow": ExitCode.FAILED,
+    "streams.rows_reader.AssignmentBroken": ExitCode.FAILED,
     "streams.caught_up.NotCaughtUp": ExitCode.TIMEOUT,
     "streams.conservation.BooksUnread": ExitCode.PREREQUISITE,
     "streams.lag.LagError": ExitCode.FAILED,

@@ -8,6 +8,7 @@ from deploy.cli.exits import ExitCode
 from deploy.cli.options import Data
 
 Port = Annotated[int | None, typer.Option("--port", help="Of /metrics, /live and /ready; 0: a free one.")]
+Host = Annotated[str, typer.Option("--host", help="Where /metrics, /live and /ready listen.")]
 
 
 def worker(
@@ -94,7 +95,7 @@ def sink(
     asyncio.run(run(settings))
 
 
-def probe(port: Port = 0, data: Data = None) -> None:
+def probe(port: Port = 0, host: Host = "127.0.0.1", data: Data = None) -> None:
     """Measure lag, also that of a worker that hangs.
 
     \b
@@ -109,7 +110,7 @@ def probe(port: Port = 0, data: Data = None) -> None:
 
     settings = here(data, starting=True).settings
     log_to_stderr(settings.log_format)
-    asyncio.run(run_probe(settings, port=port or 0))
+    asyncio.run(run_probe(settings, host=host, port=port or 0))
     raise typer.Exit(ExitCode.OK)
 
 

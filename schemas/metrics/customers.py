@@ -25,7 +25,8 @@ ASSISTED_SALES: Final = Query(
 QUERIES: Final = (CUSTOMER_BASE, ASSISTED_SALES)
 
 _SNAPSHOT_DAY: Final = (
-    "receipts of the 365 store dates that end with the snapshot's (00:00, 06:00, 12:00 or 18:00)"
+    "receipts of the store dates (`base_period_days`, 365) that end with the snapshot's"
+    " (00:00, 06:00, 12:00 or 18:00)"
 )
 _MONTH_END: Final = "as of the end of each month that the period touches"
 _RUNNING: Final = f"{_MONTH_END}; the running month as of the snapshot, provisional"

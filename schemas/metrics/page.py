@@ -18,7 +18,8 @@ _HEAD: Final = """\
 Each metric stands once, as data, in `schemas/metrics/`: from it come the views of ClickHouse, `shopmeter report`, the
 HTTP API and this page. A new metric over existing facts is one entry there.
 
-Money is in minor units of its currency inside, and never added up over two currencies. Percentages are 0 to 100. A
+Codes such as E19 and H70 are of the [contract](contract/README.md). Reports and views show money in major units; a view's
+column `<name>_minor` is the exact integer. It is never added up over two currencies. Percentages are 0 to 100. A
 quotient with the denominator 0 is null. Every metric but the gauges can be asked of one channel, and told apart by it.
 
 | grain | values of days become that of a period |

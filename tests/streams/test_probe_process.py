@@ -53,7 +53,7 @@ async def until(
 
 @asynccontextmanager
 async def probe_process(settings: Settings) -> AsyncIterator[tuple[asyncio.subprocess.Process, Endpoint]]:
-    """`python -m streams.probe`; it has ended after the block."""
+    """`shopmeter probe`; it has ended after the block."""
     environment = {
         **os.environ,
         "SHOPMETER_APPLICATION": settings.application,
@@ -63,7 +63,7 @@ async def probe_process(settings: Settings) -> AsyncIterator[tuple[asyncio.subpr
         "SHOPMETER_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, launch.__file__, str(os.getpid()), sys.executable, "-m", "streams.probe",
+        sys.executable, launch.__file__, str(os.getpid()), sys.executable, "-m", "deploy.cli", "probe",
         env=environment,
     )  # fmt: skip
     try:
