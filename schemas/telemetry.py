@@ -235,8 +235,8 @@ _HEAD: Final = """\
 Worker, sink and probe serve `GET /metrics` (Prometheus), `GET /live` (200 while its event loop answers) and `GET /ready`
 (200, or 503 with the reason as JSON). Worker and sink listen where `worker.http_host` and `sink.http_host` and their
 ports say (loopback and a free port by default), the probe where `--host` and `--port` say. Where it is stands in
-`<data_dir>/run/<role>-<instance>.json`. The API has `GET /healthz`. Beside the signals below there are `process_*` (CPU, memory, open files) and
-`python_*` of the Prometheus client.
+`<data_dir>/run/<role>-<instance>.json`. The API has `GET /healthz`. Beside the signals below there are `process_*`
+(CPU, memory, open files) and `python_*` of the Prometheus client.
 
 Lag is measured by the probe, a process of its own: it asks the brokers, so it stays right when a worker hangs. Its names
 and labels are those of kafka_exporter and kafka-lag-exporter. Judge "caught up" by seconds: under transactions the lag
