@@ -87,7 +87,7 @@ def _load_stores(client: Any, stores: Mapping[str, Store]) -> tuple[str, ...]:
     if changed:
         # Above every version ever used, deleted rows' too, so that a store may come back.
         version = client.query("SELECT max(version) FROM stores").result_rows[0][0] + 1
-        rows = [[*row[:-2], version, row[-1]] for row in changed]
+        rows = [[*row[:-1], version, row[-1]] for row in changed]
         client.insert("stores", rows, column_names=list(_STORE_COLUMNS), settings={"async_insert": 0})
     return tuple(str(row[0]) for row in changed)
 

@@ -24,7 +24,7 @@ MUTANTS: dict[str, tuple[Any, str, list[Edit]]] = {
         Engine,
         "_commit",
         [
-            ("            partition.committed(cut, done.changelog_offset)\n", ""),
+            ("            partition.committed(cut, done.changelog_offset)\n", "            pass\n"),
             (
                 "            done = await commit(\n",
                 "            end = partition.store.changelog_offset + len(cut.pending.records)\n"
@@ -36,7 +36,7 @@ MUTANTS: dict[str, tuple[Any, str, list[Edit]]] = {
     "a failed delivery does not keep the epoch from its commit": (
         epochs,
         "_steps",
-        [("    for _, delivery in outputs:\n        await delivery\n", "")],
+        [("for _, delivery in (*changelog, *outputs)]", "for _, delivery in changelog]")],
     ),
     "a commit that nobody answered is taken for one": (
         epochs,
