@@ -36,7 +36,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     faust_events: int = 60_000
     latency_rate: float = 5_000
     latency_s: float = 30
-    latency_warm_up_s: float = 8
+    latency_warm_up_s: float = 20
     probes_a_second: float = 40
     crowd_people: int = 200_000
     crowd_traffic_rate: float = 2_000

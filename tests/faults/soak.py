@@ -28,6 +28,8 @@ EVERY_SECONDS = 300.0
 SAMPLE_SECONDS = 15.0
 # A life begins with empty caches: what fills them is no growth.
 WARM_HOURS = 5 / 60
+# "About 0": a tenth of what a worker may take.
+MOST_MB_PER_HOUR = 60.0
 # A run is stopped, not exhausted: faults that take longer than they should must not find it over.
 SPARE = 1.5
 
@@ -92,7 +94,10 @@ async def soak(stage: Stage, times: int) -> Outcome:
         sampling.cancel()
         for name, seconds in back.items():
             play.figures[f"back_{name}_max_s"] = spread(seconds)["max"]
-        play.figures |= flatness(samples)
+        found = flatness(samples)
+        play.figures |= found
+        slope = found.get("memory_slope_mb_per_h", 0.0)
+        play.expect(slope <= MOST_MB_PER_HOUR, f"a worker's memory grew by {slope} MB an hour")
 
     return await under_load(stage, times, fault, rate=RATE, long=times * EVERY_SECONDS * SPARE)
 
