@@ -2,8 +2,8 @@
 after ten thousand others as after ten.
 
 Touches go to one *open* segment; a full one is *sealed*: put under a key of its own, and only read again. Queries go from
-the newest segment back, past those that can't hold the product, and stop as soon as nothing older can win: neither
-writing nor asking grows with the history.
+the newest segment back, past those that can't hold the product, and stop as soon as nothing older can win: writing does
+not grow with the history, and of asking only what a mask costs.
 """
 
 from bisect import insort

@@ -114,11 +114,6 @@ class Partition:
         return {**self.processor.gauges(), "state_keys": self.store.key_estimate}
 
     @property
-    def pending(self) -> int:
-        """About how many bytes the next epoch will hold."""
-        return self.processor.pending
-
-    @property
     def is_full(self) -> bool:
         """The next epoch has reached a size bound."""
         options = self._options

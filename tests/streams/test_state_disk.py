@@ -13,7 +13,7 @@ from rocksdict import Checkpoint
 from schemas.epoch import Stored
 from schemas.topics import DAY_MS
 from streams.engine.state import Identity, RocksStore, StateCorrupt, StateError, StateLocked, open_rocks
-from streams.engine.state.opening import Opened, Reason, wipe_if_outside
+from streams.engine.state.opening import Opened, Reason
 from streams.engine.state.rocks import CORRUPT_MARK
 from tests.streams import state_writer
 from tests.streams.state_kit import IDENTITY, NOW_MS, digest, epoch, everything, rocks, seen
@@ -255,20 +255,6 @@ def test_a_restore_that_is_not_finished_stays_as_old_as_it_began(written: Path) 
     assert opened.wiped is not None
     assert opened.wiped.reason is Reason.TOO_OLD
     opened.store.close()
-
-
-@pytest.mark.parametrize(
-    ("beginning", "end", "kept"), [(0, 30_002, True), (0, 30_001, False), (30_003, 40_000, False)]
-)
-def test_an_offset_outside_the_changelog_is_a_wipe(
-    written: Path, beginning: int, end: int, kept: bool
-) -> None:
-    store = reopened(written).store
-    wiped = wipe_if_outside(store, beginning, end)
-    assert (wiped is None) == kept
-    assert store.changelog_offset == (30_002 if kept else 0)
-    assert wipe_if_outside(store, beginning, 40_000) is None, "a new store begins where the changelog does"
-    store.close()
 
 
 def test_the_directory_is_only_ours_and_a_closed_store_refuses(tmp_path: Path) -> None:

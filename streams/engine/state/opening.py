@@ -26,7 +26,6 @@ class Reason(StrEnum):
     CORRUPT = "corrupt"
     IDENTITY = "identity"
     TOO_OLD = "too_old"
-    OFFSET_OUT_OF_RANGE = "offset_out_of_range"
 
 
 class Wiped(NamedTuple):
@@ -68,7 +67,7 @@ def open_rocks(
     """Open `<directory>/<partition>/`, wiped if it is damaged, another changelog's, or too old.
 
     `delete_retention_ms`: the changelog's `delete.retention.ms`. Raises StateLocked when another process holds it;
-    nothing is wiped then. Afterwards ask `wipe_if_outside` with the changelog's offsets.
+    nothing is wiped then. Whether the changelog still has its offset, the restore judges.
     """
 
     def opened() -> RocksStore:
@@ -85,18 +84,6 @@ def open_rocks(
     if wiped is not None:
         store.wipe()
     return Opened(store, wiped)
-
-
-def wipe_if_outside(store: RocksStore, beginning: int, end: int) -> Wiped | None:
-    """Wipe a store whose offset is not within the changelog's [beginning, end]; None when it may stay."""
-    offset = store.changelog_offset
-    if store.header.sequence == 0 or beginning <= offset <= end:
-        return None
-    store.wipe()
-    return Wiped(
-        Reason.OFFSET_OUT_OF_RANGE,
-        f"{store}: goes on from offset {offset}, the changelog has {beginning} to {end}",
-    )
 
 
 def _judge(store: RocksStore, identity: Identity, now_ms: int, delete_retention_ms: int) -> Wiped | None:
