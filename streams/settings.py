@@ -189,7 +189,7 @@ class SinkSettings(_Section):
     batch_max_rows: Positive = 25_000
     """Rows of one insert at most."""
     batch_max_wait_ms: Positive = 500
-    """A row waits so long for others before it is inserted."""
+    """Between two inserts, for the rows that come meanwhile."""
     http_host: str = "127.0.0.1"
     """Where `/metrics`, `/live` and `/ready` listen."""
     http_port: Port = 0

@@ -40,6 +40,8 @@ FETCH_MAX_RECORDS: Final = 2_000
 # Without rows there are still transaction markers to get behind.
 IDLE_FLUSH_S: Final = 1.0
 REVOKED_PAUSE_S: Final = 0.1
+# What was committed together comes within it.
+TOGETHER_S: Final = 0.05
 # How soon the end of a flush is noticed when no records come in.
 FLUSHING_FETCH_MS: Final = 20
 # Of the ten seconds that a stop may take: the flush in flight gets these, Kafka the rest.
@@ -105,6 +107,7 @@ class SinkProcess:
         self._generation = 0
         self._flush_generation = 0
         self._first_row_at: float | None = None
+        self._flush_began_at = 0.0
         self._flushed_at = time.monotonic()
         self._flushing: asyncio.Task[None] | None = None
 
@@ -184,7 +187,8 @@ class SinkProcess:
         """Seconds until the next flush; 0 or less: now."""
         now = time.monotonic()
         if self._first_row_at is not None:
-            return self._first_row_at + self._max_wait_s - now
+            # Between two flushes, not from the first row: a lone one waits for nobody, and inserts are no more.
+            return max(self._first_row_at + TOGETHER_S, self._flush_began_at + self._max_wait_s) - now
         return self._flushed_at + IDLE_FLUSH_S - now
 
     async def _start_flush(self) -> None:
@@ -196,6 +200,7 @@ class SinkProcess:
             return
         batches = list(self._buffer.take())
         self._first_row_at = None
+        self._flush_began_at = time.monotonic()
         self._flush_generation = self._generation
         work = self._flush(self._generation, positions, batches, dict(self._newest))
         self._flushing = asyncio.create_task(work, name="flush")
