@@ -1,8 +1,8 @@
 """Chunks: the runs of records that a partition takes at once, and the positions that say none was skipped.
 
 Faust carries all chunks of a fetch as one message, so its cost (a queue put, an event, a switch of tasks) is paid per
-thousands of records. A chunk says where the consumer stood before and after it. Transaction markers and compaction leave holes in
-the offsets legitimately, so not the offsets but these positions must join without a gap.
+thousands of records. A chunk says where the consumer stood before and after it. Transaction markers and compaction leave
+holes in the offsets legitimately, so not the offsets but these positions must join without a gap.
 """
 
 from collections.abc import Mapping, Sequence
