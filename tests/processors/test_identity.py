@@ -210,7 +210,6 @@ def test_links_of_somebody_who_has_nothing_else_are_kept_for_as_long_as_they_mat
     driver = told(
         node(TEN, **ANN),
         node(TEN + 300 * MINUTE, **ANN),
-        *[stay(TEN + n * MINUTE) for n in (310, 311)],
         *day_of(CID, TEN + 320 * MINUTE),
         login(TEN + 100 * MINUTE, BOB),
         stay(TEN + 330 * MINUTE),
