@@ -55,10 +55,14 @@ class Collector:
             allocator.give_back()
         if self._clock() - self._collected_at < EVERY_SECONDS and self._new_objects() < MOST_NEW_OBJECTS:
             return
-        self.collect()
+        self._collect()
 
-    def collect(self) -> None:
-        """Collect now: partitions have been given back, and what they held must not stay beside what takes its place."""
+    def after_rebalance(self) -> None:
+        """Partitions were given back: what they held must not stay beside what takes its place until it is time."""
+        if not gc.isenabled():
+            self._collect()
+
+    def _collect(self) -> None:
         began = time.perf_counter()
         found = gc.collect()
         self._collected_at = self._clock()

@@ -260,7 +260,7 @@ class Engine:
             partition.processor.hear(number, report)
 
     async def _prepare(self, numbers: list[int], assignment: int) -> None:
-        self.collector.collect()
+        self.collector.after_rebalance()
         try:
             await self._takeover.run(numbers, partial(self._enter, assignment))
         except asyncio.CancelledError:
