@@ -25,7 +25,7 @@ Rendering = Callable[[], Mapping[str, str]]
 SOURCES: Final[Mapping[str, Rendering]] = {
     "schemas.telemetry": telemetry.rendered_files,
     "schemas.reasons": reasons.rendered_files,
-    "streams.settings": settings_page.rendered_files,
+    "streams.settings_page": settings_page.rendered_files,
     "schemas.events.jsonschema": jsonschema.rendered_files,
     "sinks.ddl": ddl.rendered_files,
     "sinks.access": access.rendered_files,

@@ -101,7 +101,7 @@ MEANINGS: Final[Mapping[Reason, Meaning]] = {
 
 _HEAD: Final = """# Dead letters: why a record is not counted
 
-Made from `schemas/reasons.py` by `make render`; do not edit.
+<!-- Rendered from schemas/reasons.py by `make render`; do not edit. -->
 
 Nothing is refused and nothing is dropped: what can't be counted is kept byte for byte in the topic `shop.dead-letter` and
 the table `dead_letters`, with its first coordinates, a reason and the path of the field. The first rule that fails gives

@@ -14,6 +14,7 @@ from typing import Final
 from aiokafka.errors import KafkaError
 
 from streams.conservation import watch
+from streams.engine.assigning import cancel
 from streams.health import HealthServer
 from streams.lag import LagError, LagReader
 from streams.settings import Settings
@@ -58,11 +59,8 @@ async def run_probe(
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([*work, stopping], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
+        await cancel(work)
         for task in work:
-            # A cancel that meets the end of an attempt to connect can be lost in it: say it until it is heard.
-            while not task.done():
-                task.cancel()
-                await asyncio.wait([task], timeout=1)
             with suppress(asyncio.CancelledError):
                 task.result()  # raises what ended it, a bug of ours
 

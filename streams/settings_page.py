@@ -12,7 +12,7 @@ FILE: Final = "docs/settings.md"
 
 _HEAD: Final = f"""# Settings
 
-Made from `streams/settings.py` by `make render`; do not edit.
+<!-- Rendered from streams/settings.py by `make render`; do not edit. -->
 
 Worker, sink and every command read the environment first, then `{DEFAULT_CONFIG}` in the working directory (or the file
 that `{CONFIG_VARIABLE}` names), then the defaults. In the file a section is a table: `{ENV_PREFIX}WORKER__INSTANCE` is

@@ -46,7 +46,7 @@ async def gather_or_cancel(coroutines: Iterable[Coroutine[Any, Any, None]]) -> N
 async def cancel(tasks: Iterable[asyncio.Future[Any]]) -> None:
     """Cancel all, and wait until they have ended.
 
-    More than once: aiokafka's clients swallow a cancellation that meets them while they close, and go on.
+    More than once: aiokafka's clients swallow a cancellation that meets them while they connect or close, and go on.
     """
     left = set(tasks)
     while left:

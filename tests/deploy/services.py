@@ -8,8 +8,20 @@ import psutil
 
 from deploy.local.service import ReadyCheck, Service
 
+# They live until they are stopped: the sleep is only longer than any test.
 SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+
+
+def ends_as_told(path: Path, says: str = "up") -> str:
+    """Says it, then ends with the code in the file as soon as there is one, and takes the file away."""
+    return f"""
+import pathlib, sys, time
+told = pathlib.Path({str(path)!r})
+print({says!r}, flush=True)
+while not (told.exists() and told.read_text()): time.sleep(0.01)  # a file is there before its text is
+code = int(told.read_text()); told.unlink(); sys.exit(code)
+"""
 
 
 def python(

@@ -12,7 +12,7 @@ from deploy.local import process
 from deploy.local.errors import LocalStackError, ServiceFailed
 from deploy.local.service import Service, ServiceEvent, at_once
 from deploy.local.supervisor import Supervisor
-from tests.deploy.services import SLEEPER, STUBBORN, alive, python
+from tests.deploy.services import SLEEPER, STUBBORN, alive, ends_as_told, python
 
 
 async def test_services_start_in_order_and_stop_in_reverse(tmp_path: Path) -> None:
@@ -42,11 +42,12 @@ async def test_several_instances_of_a_worker_run_side_by_side(tmp_path: Path) ->
 
 async def test_a_service_that_dies_is_reported_with_code_and_log(tmp_path: Path) -> None:
     events: list[ServiceEvent] = []
-    dying = "import sys; print('the disk is full', flush=True); sys.stdin.read(); time = __import__('time'); "
-    dying += "time.sleep(0.3); sys.exit(3)"
+    told = tmp_path / "told"
+    dying = ends_as_told(told, "the disk is full")
     async with Supervisor(on_event=events.append) as stack:
         await stack.start(python("kafka", SLEEPER, tmp_path))
         await stack.start(python("worker", dying, tmp_path))
+        told.write_text("3")
         with pytest.raises(
             ServiceFailed, match=r"(?s)worker \(pid \d+\) ended with exit code 3.*the disk is full"
         ):

@@ -11,21 +11,12 @@ import pytest
 from deploy.local.errors import ServiceFailed
 from deploy.local.service import Comeback, Service, ServiceEvent
 from deploy.local.supervisor import Supervisor
-from tests.deploy.services import SLEEPER, alive, python
-
-# Ends with the code in the file, if there is one, and takes the file away; else it stays.
-ENDS_AS_TOLD = """
-import pathlib, sys, time
-told = pathlib.Path({path!r})
-print("up", flush=True)
-while not told.exists(): time.sleep(0.01)
-code = int(told.read_text()); told.unlink(); sys.exit(code)
-"""
+from tests.deploy.services import SLEEPER, alive, ends_as_told, python
 
 
 def returning(path: Path, directory: Path) -> Service:
     """A worker that comes back, and that ends with the code that is written to `path`."""
-    made = python("worker", ENDS_AS_TOLD.format(path=str(path)), directory)
+    made = python("worker", ends_as_told(path), directory)
     return replace(made, comeback=Comeback(first_wait=0.05, longest_wait=0.15))
 
 

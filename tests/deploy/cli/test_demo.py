@@ -63,7 +63,7 @@ def test_the_demo_equals_what_was_sent_and_a_false_or_broken_account_is_found_ou
             state = memory.load(tmp_path / ".shopmeter")
             assert state is not None
             was_open |= not state.is_whole
-            time.sleep(0.05)
+            time.sleep(0.05)  # between two looks, until it ends or the deadline comes
     assert was_open
     text = (tmp_path / SAID).read_text()
     assert "live 00:" in text
