@@ -15,6 +15,7 @@ from schemas.topics import DAY_MS
 from streams.engine.state import Identity, RocksStore, StateCorrupt, StateError, StateLocked, open_rocks
 from streams.engine.state.opening import Opened, Reason
 from streams.engine.state.rocks import CORRUPT_MARK
+from streams.engine.state.rocks_options import BLOOM_BITS, Budget
 from tests.streams import state_writer
 from tests.streams.state_kit import IDENTITY, NOW_MS, digest, epoch, everything, rocks, seen
 
@@ -34,6 +35,19 @@ def written(tmp_path: Path) -> Path:
     store.commit(pending, len(pending.records))
     store.close()
     return tmp_path
+
+
+def test_a_store_that_is_opened_again_keeps_its_filters_and_the_shared_memory(written: Path) -> None:
+    budget = Budget()
+    store = rocks(written, budget=budget)
+    try:
+        everything(store)
+        filters = 30_000 * BLOOM_BITS // 8
+        held = store._db.property_int_value("rocksdb.estimate-table-readers-mem")
+        assert held > filters, "a question for an id that was never seen must not read a file"
+        assert budget.cache.get_usage() > 1_000_000, "what was read is in the cache that all partitions share"
+    finally:
+        store.close()
 
 
 def content() -> dict[bytes, bytes]:

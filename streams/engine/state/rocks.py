@@ -160,7 +160,10 @@ class RocksStore(OverlaidStore):
         if (self.directory / CORRUPT_MARK).exists():
             raise StateCorrupt(f"{self}: a read met damage before; wipe it and restore from the changelog")
         with self._guarded():
-            self._db = Rdict(str(self.directory), options(self._budget))
+            made = options(self._budget)
+            # Named: of a database that exists, rocksdict otherwise opens the default column family with options of its
+            # own, without filters and with a cache beside the shared one.
+            self._db = Rdict(str(self.directory), made, column_families={"default": made})
             self._get = self._db.get
             raw_header, raw_meta = self._get(HEADER_KEY), self._get(META_KEY)
             if raw_header is None and self.range(b"", None, 1):
