@@ -6,6 +6,7 @@ in the segment, and what it names is looked up in it. A mask may name too much, 
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, Self
 from zlib import crc32
 
@@ -17,6 +18,7 @@ MASK_BITS: Final = 2_048
 EMPTIED: Final = 1 << MASK_BITS
 """In the mask of a segment in which the cart was emptied."""
 ANYTHING: Final = (EMPTIED << 1) - 1
+PRODUCTS_REMEMBERED: Final = 8_192  # recommendations name the same ones again and again
 _MASK_BYTES: Final = MASK_BITS // 8 + 1
 # What a byte of it takes in memory beside a byte of what is kept decoded.
 _LIGHTER: Final = 7
@@ -68,6 +70,7 @@ class Sealed:
             self._segment = None
 
 
+@lru_cache(PRODUCTS_REMEMBERED)
 def bit_of(product: str) -> int:
     """The product's bit in a mask."""
     return 1 << crc32(product.encode()) % MASK_BITS

@@ -33,7 +33,7 @@ from processors.windows import Windows
 from schemas.epoch import StateReader
 from schemas.events.journey import NotificationSent
 
-PEOPLE_BYTES_IN_MEMORY: Final = 1_250_000  # a generation of people, a partition, as stored
+PEOPLE_BYTES_IN_MEMORY: Final = 2_500_000  # a generation of people, a partition, as stored
 ORDERS_IN_MEMORY: Final = 500
 EXECUTIONS_IN_MEMORY: Final = 500
 
