@@ -241,7 +241,10 @@ SETTINGS: Final = {
     "min_age_to_force_merge_seconds": 3600,
     # Live, parts come twice a second with a few hundred rows: merged as soon as there are three, each row was
     # written several times over in its first minute, and merges took most of what an insert costs.
-    "min_parts_to_merge_at_once": 10,
+    "min_parts_to_merge_at_once": 20,
+    # On, it takes the small parts out of a merge again, down to one: a table of up to some megabytes was rewritten whole
+    # with nearly every insert, and ClickHouse wrote each row seventy times.
+    "merge_selector_enable_heuristic_to_remove_small_parts_at_right": 0,
     "min_age_to_force_merge_on_partition_only": 1,
 }
 

@@ -55,7 +55,7 @@ CREATE TABLE IF NOT EXISTS sessions (
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
 ORDER BY (store_id, born, person, session_key)
-SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 10, min_age_to_force_merge_on_partition_only = 1
+SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 20, merge_selector_enable_heuristic_to_remove_small_parts_at_right = 0, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'A session of a person: when, where, what was done in it. Counts are of member events (decisions H30 to H42).';
 
 CREATE TABLE IF NOT EXISTS exposures (
@@ -84,7 +84,7 @@ CREATE TABLE IF NOT EXISTS exposures (
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
 ORDER BY (store_id, born, person, session_key, widget_id)
-SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 10, min_age_to_force_merge_on_partition_only = 1
+SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 20, merge_selector_enable_heuristic_to_remove_small_parts_at_right = 0, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'What a session saw of one widget, and whether it led to a detail view and to an order.';
 
 CREATE TABLE IF NOT EXISTS orders (
@@ -156,7 +156,7 @@ CREATE TABLE IF NOT EXISTS orders (
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
 ORDER BY (store_id, born, order_id)
-SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 10, min_age_to_force_merge_on_partition_only = 1
+SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 20, merge_selector_enable_heuristic_to_remove_small_parts_at_right = 0, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'An order with its lines, the credit of each line, its cancel and its refunds: never half an order.';
 
 CREATE TABLE IF NOT EXISTS journeys (
@@ -186,7 +186,7 @@ CREATE TABLE IF NOT EXISTS journeys (
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
 ORDER BY (store_id, born, execution_id, partition)
-SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 10, min_age_to_force_merge_on_partition_only = 1
+SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 20, merge_selector_enable_heuristic_to_remove_small_parts_at_right = 0, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'An execution of a journey as one Kafka partition saw it: its events may come under different keys.';
 
 CREATE TABLE IF NOT EXISTS notifications (
@@ -210,7 +210,7 @@ CREATE TABLE IF NOT EXISTS notifications (
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
 ORDER BY (store_id, born, communication_id, person, event_id)
-SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 10, min_age_to_force_merge_on_partition_only = 1
+SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 20, merge_selector_enable_heuristic_to_remove_small_parts_at_right = 0, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'One sending of a communication to a person; which of several is the communication\'s is decided at reading (H90).';
 
 CREATE TABLE IF NOT EXISTS links (
@@ -225,7 +225,7 @@ CREATE TABLE IF NOT EXISTS links (
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
 ORDER BY (store_id, anonymous_id, linked_at)
-SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 10, min_age_to_force_merge_on_partition_only = 1
+SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 20, merge_selector_enable_heuristic_to_remove_small_parts_at_right = 0, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'From when on a device is a customer\'s: the first of its links to them after none, or after somebody else\'s.';
 
 CREATE TABLE IF NOT EXISTS definitions (
@@ -242,7 +242,7 @@ CREATE TABLE IF NOT EXISTS definitions (
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
 ORDER BY (store_id, kind, id, effective_at)
-SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 10, min_age_to_force_merge_on_partition_only = 1
+SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 20, merge_selector_enable_heuristic_to_remove_small_parts_at_right = 0, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'Name and status of one thing from `effective_at` on, until the next row of the same thing (H93).';
 
 CREATE TABLE IF NOT EXISTS counters (
@@ -261,7 +261,7 @@ ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
 ORDER BY (store_id, window_seconds, window_start, channel, partition)
 TTL toDateTime(window_start) + INTERVAL 3 DAY DELETE WHERE window_seconds = 60
-SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 10, min_age_to_force_merge_on_partition_only = 1
+SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 20, merge_selector_enable_heuristic_to_remove_small_parts_at_right = 0, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'Accepted events of a tumbling window by measure; partial for one Kafka partition, so views sum partitions.';
 
 CREATE TABLE IF NOT EXISTS ledger (
@@ -284,7 +284,7 @@ CREATE TABLE IF NOT EXISTS ledger (
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
 ORDER BY (topic, partition, hour)
-SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 10, min_age_to_force_merge_on_partition_only = 1
+SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 20, merge_selector_enable_heuristic_to_remove_small_parts_at_right = 0, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'What became of the records of a topic, partition and hour (of the record\'s timestamp). read = sum of the rest.';
 
 CREATE TABLE IF NOT EXISTS watermarks (
@@ -299,7 +299,7 @@ CREATE TABLE IF NOT EXISTS watermarks (
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
 ORDER BY (partition)
-SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 10, min_age_to_force_merge_on_partition_only = 1
+SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 20, merge_selector_enable_heuristic_to_remove_small_parts_at_right = 0, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'How far a partition is. Written last in each epoch, so that it never promises what is not yet visible.';
 
 CREATE TABLE IF NOT EXISTS interventions (
@@ -315,7 +315,7 @@ CREATE TABLE IF NOT EXISTS interventions (
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
 ORDER BY (kind, topic, partition, offset)
-SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 10, min_age_to_force_merge_on_partition_only = 1
+SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 20, merge_selector_enable_heuristic_to_remove_small_parts_at_right = 0, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'What a person did by hand to one record: set it aside before it was processed, or replayed its dead letter.';
 
 CREATE TABLE IF NOT EXISTS dead_letters (
@@ -338,5 +338,5 @@ CREATE TABLE IF NOT EXISTS dead_letters (
 ENGINE = ReplacingMergeTree(version, is_deleted)
 PARTITION BY toStartOfMonth(born)
 ORDER BY (topic, partition, offset)
-SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 10, min_age_to_force_merge_on_partition_only = 1
+SETTINGS min_age_to_force_merge_seconds = 3600, min_parts_to_merge_at_once = 20, merge_selector_enable_heuristic_to_remove_small_parts_at_right = 0, min_age_to_force_merge_on_partition_only = 1
 COMMENT 'A record that could not be processed, byte for byte, with its origin and the reason.';
