@@ -64,9 +64,11 @@ class Breaker:
             lane.records -= size
             lane.letters -= gone
         if records > len(letters):
+            # Its own letters are no run either: in a large chunk of a backlog they are many, and few of its records.
             lane.run.clear()
-        if letters:
+        else:
             lane.run.update(chunk)
+        if letters:
             self._judge(topic, lane)
 
     def _judge(self, topic: str, lane: _Lane) -> None:

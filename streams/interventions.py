@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaTimeoutError
 
 from schemas.rows import InterventionRow
 from schemas.topics import MAX_RECORD_BYTES, row_key
@@ -113,8 +114,11 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
         await producer.stop()
 
 
-async def read_interventions(settings: Settings) -> list[InterventionRow]:
-    """Everything done by hand so far; nothing if the topic is not there yet. Raises KafkaError, TimeoutError."""
+async def read_interventions(settings: Settings, *, only: Kind | None = None) -> list[InterventionRow]:
+    """What was done by hand so far; nothing if the topic is not there yet. `only`: of this kind.
+
+    Raises KafkaError, also when nothing comes for READ_TIMEOUT_S.
+    """
     consumer = AIOKafkaConsumer(
         **settings.kafka_client_options(),
         group_id=None,
@@ -127,7 +131,8 @@ async def read_interventions(settings: Settings) -> list[InterventionRow]:
     rows: dict[bytes, InterventionRow] = {}
     await consumer.start()
     try:
-        async with asyncio.timeout(READ_TIMEOUT_S):
+        # Of silence, not of the whole: a note is kept of each letter that was ever replayed, and these may be millions.
+        async with asyncio.timeout(READ_TIMEOUT_S) as silence:
             if topic not in await consumer.topics():
                 return []
             partitions = [TopicPartition(topic, number) for number in range(settings.partitions)]
@@ -136,8 +141,14 @@ async def read_interventions(settings: Settings) -> list[InterventionRow]:
             pending = [tp for tp in partitions if ends[tp] > 0]
             while pending:
                 for records in (await consumer.getmany(*pending, timeout_ms=50)).values():
-                    rows |= {record.key: _decode(record.value) for record in records}
+                    silence.reschedule(asyncio.get_running_loop().time() + READ_TIMEOUT_S)
+                    for record in records:
+                        row = _decode(record.value)
+                        if only is None or row.kind == only:
+                            rows[record.key] = row
                 pending = [tp for tp in pending if await consumer.position(tp) < ends[tp]]
+    except TimeoutError:
+        raise KafkaTimeoutError(f"{topic}: nothing came for {READ_TIMEOUT_S} s; look at the broker") from None
     finally:
         await consumer.stop()
     return list(rows.values())
@@ -146,10 +157,9 @@ async def read_interventions(settings: Settings) -> list[InterventionRow]:
 async def read_skips(settings: Settings) -> dict[tuple[str, int], frozenset[int]]:
     """(short topic, partition) -> offsets to set aside; see `processors.dead_letters.Skips`."""
     skips: dict[tuple[str, int], frozenset[int]] = {}
-    for row in await read_interventions(settings):
-        if row.kind == Kind.SKIP:
-            place = (row.topic, row.partition)
-            skips[place] = skips.get(place, frozenset()) | {row.offset}
+    for row in await read_interventions(settings, only=Kind.SKIP):
+        place = (row.topic, row.partition)
+        skips[place] = skips.get(place, frozenset()) | {row.offset}
     return skips
 
 

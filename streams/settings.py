@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
 from aiokafka.helpers import create_ssl_context
 from pydantic import (
@@ -129,6 +130,13 @@ class ClickHouseSettings(_Section):
         # A password inside the URL would be shown by every log line that names the URL.
         if "@" in url:
             raise ValueError("must not hold a user or password; use username and password")
+        try:
+            parts = urlsplit(url)
+            is_whole = bool(parts.hostname) and parts.port != 0
+        except ValueError as error:  # a port that is no number, or none that there is
+            raise ValueError(f"is no URL: {error}") from None
+        if not is_whole:
+            raise ValueError("must name a host, and no port 0")
         return url.rstrip("/")
 
 

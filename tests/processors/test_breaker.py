@@ -56,6 +56,13 @@ def test_a_few_per_cent_of_poison_of_every_kind_never_trip_it() -> None:
     feed(breaker, 1_000, 95, acme=2, tokyo=2, _=1)
 
 
+def test_a_large_chunk_of_a_backlog_that_is_mostly_good_is_no_run() -> None:
+    breaker = Breaker(Bounds())
+    feed(breaker, 20, 1_700, acme=60, tokyo=60, kuwait=60, lima=60, _=60)
+    with pytest.raises(BreakerTripped, match="in a row"):
+        feed(breaker, 3, 0, acme=60, tokyo=60, kuwait=60)
+
+
 def test_what_has_left_the_window_is_forgotten_and_a_good_record_ends_a_run() -> None:
     breaker = Breaker(BOUNDS)
     for _ in range(50):

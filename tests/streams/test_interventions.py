@@ -3,9 +3,10 @@
 from pathlib import Path
 
 import pytest
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from schemas.topics import SOURCES
+from streams import interventions
 from streams.interventions import Coordinates, Kind, Placed, open_desk, read_interventions, read_skips
 from streams.settings import Settings
 from streams.topics import create_topics
@@ -40,6 +41,16 @@ async def test_what_is_done_is_remembered_with_what_was_sent(kafka: str, tmp_pat
     (sent,) = await read_topic(settings, settings.topics.source("click"))
     assert (sent.partition, sent.key, sent.value, sent.timestamp) == (1, b"acme|d", b"one", 1_767_262_860_000)
     assert list(sent.headers) == [("a", b"\xff"), ("a", b"")]
+
+
+async def test_a_topic_that_says_nothing_is_an_error_of_one_line(
+    kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(kafka, tmp_path)
+    await create_topics(settings)
+    monkeypatch.setattr(interventions, "READ_TIMEOUT_S", 0.0)
+    with pytest.raises(KafkaTimeoutError, match="nothing came for"):
+        await read_interventions(settings)
 
 
 async def test_what_fails_leaves_neither_record_nor_note(kafka: str, tmp_path: Path) -> None:
