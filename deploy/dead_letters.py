@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from deploy.query import Server, rows
-from processors.forwarding import KIND, TOPIC
-from processors.forwarding import Kind as Forwarded
-from schemas.topics import FORWARDED, INPUTS, Topics
+from processors.forwarding import read_headers
+from schemas.reasons import Reason
+from schemas.topics import DEFINITION, FORWARDED, INPUTS, SOURCES, Topics
 from streams.interventions import Coordinates
 
 PAGE: Final = 500
 """Letters asked for at a time: each may be a quarter of a megabyte."""
+# Stamp, kind and topic: what `read_headers` reads, before a forwarded event's own.
+_FORWARDING_HEADERS: Final = 3
 _NO_TIME: Final = "0"
 _END_OF_TIME: Final = "4102444800000"  # 2100
 
@@ -67,17 +69,33 @@ class Letter(NamedTuple):
     @property
     def source(self) -> str | None:
         """Short name of the topic its event was sent to; None when no storefront sent it (news between partitions)."""
-        if self.place.topic == FORWARDED:
-            said = dict(self.headers[:2])
-            if said.get(KIND) == Forwarded.EVENT.encode():
-                return said.get(TOPIC, b"").decode()
-            return None
-        return self.place.topic if self.place.topic in INPUTS else None
+        return _origin(self)[0]
 
     @property
     def own_headers(self) -> tuple[tuple[str, bytes], ...]:
         """The headers that the storefront gave it."""
-        return self.headers[2:] if self.place.topic == FORWARDED and self.source is not None else self.headers
+        return _origin(self)[1]
+
+    @property
+    def sent_value(self) -> bytes | None:
+        """The value as its storefront sent it: None for a tombstone, which the table keeps as an empty value."""
+        # Only an empty value is malformed, a null never is: sent back as null it would delete a definition.
+        if self.value or self.source != DEFINITION or self.reason == Reason.MALFORMED_JSON:
+            return self.value
+        return None
+
+
+def _origin(letter: Letter) -> tuple[str | None, tuple[tuple[str, bytes], ...]]:
+    if letter.place.topic != FORWARDED:
+        return letter.place.topic if letter.place.topic in INPUTS else None, letter.headers
+    try:
+        topic = read_headers(letter.headers).topic
+    except (LookupError, ValueError):
+        # A record that we did not write, set aside by hand: one such must not end the replay of all others.
+        topic = ""
+    if topic in SOURCES or topic == DEFINITION:
+        return topic, letter.headers[_FORWARDING_HEADERS:]
+    return None, letter.headers
 
 
 def find(server: Server, wanted: Wanted) -> Iterator[Letter]:
@@ -166,6 +184,9 @@ def as_line(letter: Letter, topics: Topics, *, readable: bool = False) -> bytes 
     if letter.own_headers:
         line["headers"] = [[name, _base64(value)] for name, value in letter.own_headers]
     line["letter"] = described(letter)
+    if letter.sent_value is None:
+        line["value"] = None
+        return json.dumps(line, ensure_ascii=False).encode()
     text = json.dumps(line, ensure_ascii=False)
     if readable and _is_json_line(letter.value):
         # As it was sent, digit by digit: a number read and written again could be another.

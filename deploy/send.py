@@ -84,6 +84,10 @@ def parse_line(line: bytes, origin: str, topics: Topics) -> Outbound:
             f"{origin}: {error}; a line is one JSON object "
             '{"topic": "shop.order", "value": {...}}, with key, timestamp, value_base64 as you need'
         ) from None
+    except RecursionError:
+        raise LineError(
+            f"{origin}: nested too deeply to be read; give the value's bytes as value_base64"
+        ) from None
     known = (*topics.sources, topics.definition)
     if found.topic not in known:
         raise LineError(f"{origin}: there is no topic {found.topic!r}; one of {', '.join(known)}")
@@ -97,7 +101,12 @@ def parse_line(line: bytes, origin: str, topics: Topics) -> Outbound:
     if found.key_base64 is not None:
         key: bytes | None = _bytes(found.key_base64, "key_base64", origin)
     else:
-        key = found.key.encode() if found.key is not None else key_of(value, topics, found.topic)
+        try:
+            key = found.key.encode() if found.key is not None else key_of(value, topics, found.topic)
+        except RecursionError:
+            raise LineError(
+                f"{origin}: the value is nested too deeply to make its key of; give the key"
+            ) from None
     if value is None and key is None:
         raise LineError(f"{origin}: a null value deletes what its key names; give the key")
     headers = tuple((name, _bytes(text, f"headers: {name}", origin)) for name, text in found.headers)
@@ -122,6 +131,7 @@ def key_of(value: bytes | None, topics: Topics, topic: str) -> bytes | None:
     """The key that the contract asks for, None if the value does not say enough: such a record goes anywhere.
 
     `<store>|<customer or device>`; an order's event without a person is keyed by the order; a definition by kind and id.
+    Raises RecursionError.
     """
     if value is None:
         return None

@@ -40,7 +40,7 @@ class Definitions:
     def take(self, record: SourceRecord, tally: list[int], *, is_first_arrival: bool) -> Outgoing | None:
         """One record, counted in the tally. Returned if it belongs to another partition. Raises Rejected, uncounted."""
         definition = decode_definition(record.value, self._stores)
-        thing = _thing_of_key(record.key, self._stores) if definition is None else _thing_of(definition)
+        thing = thing_of_key(record.key, self._stores) if definition is None else _thing_of(definition)
         home = partition_of("|".join(thing).encode(), self._partitions)
         if is_first_arrival and home != self._partition:
             tally[FORWARDED] += 1
@@ -75,7 +75,7 @@ def _thing_of(definition: Definition) -> Thing:
     return definition.store_id, definition.kind, definition.id
 
 
-def _thing_of_key(key: bytes | None, stores: Mapping[str, Any]) -> Thing:
+def thing_of_key(key: bytes | None, stores: Mapping[str, Any]) -> Thing:
     """What a tombstone deletes: all that it says is its key, `<store_id>|<kind>|<id>`. Raises Rejected."""
     if key is None:
         raise Rejected(Reason.MISSING_FIELD, "key")

@@ -107,6 +107,11 @@ Nothing is refused and nothing is dropped: what can't be counted is kept byte fo
 the table `dead_letters`, with its first coordinates, a reason and the path of the field. The first rule that fails gives
 the reason.
 
+Two things are not kept byte for byte. A record over 3 MiB (it came compressed) is cut: the first MiB of its key and of
+its value stay, and its headers unless they are over a MiB; the header `dlq_cut` says how many bytes it had. And the table
+has no null: a key, a value or a header that was null is empty there, though null in the topic. A replay takes an empty
+key for none, and a definition's empty value for the null that deletes it, unless it was refused as `malformed_json`.
+
 ```console
 $ shopmeter sql "SELECT reason, field, count() FROM dead_letter_records GROUP BY ALL"
 $ shopmeter dead-letters list --since 2h      # then show, export, replay: docs/runbook.md

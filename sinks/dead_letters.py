@@ -21,6 +21,7 @@ HEADERS: Final = (
 )
 FOREIGN: Final = "foreign"
 """The reason of a record that somebody else put into the topic: it lacks our headers. Kept with its own coordinates."""
+FOREIGN_TOPIC: Final = "dead-letter"
 # The last day of a Date column; a foreign record's timestamp may be anything, or missing (-1).
 _LATEST_MS: Final = (2**16 - 1) * DAY_MS
 
@@ -32,15 +33,16 @@ def dead_letter_row(
     timestamp: int,
     key: bytes | None,
     value: bytes | None,
-    headers: Sequence[tuple[str, bytes]],
+    headers: Sequence[tuple[str, bytes | None]],
 ) -> DeadLetterRow:
     """The row of one record of the dead-letter topic; `partition` and `offset` are its own. Never raises."""
     ours = [(name, content) for name, content in headers[: len(HEADERS)] if name in HEADERS]
-    said = {name: content.decode("utf-8", "replace") for name, content in ours}
+    # A header may be null, and a record that can't be read would end the sink each time it starts.
+    said = {name: (content or b"").decode("utf-8", "replace") for name, content in ours}
     number = {name: _number(said.get(name, "")) for name in ("dlq_partition", "dlq_offset", "dlq_first_seen")}
     record_time = min(max(timestamp, 0), _LATEST_MS)
     if len(said) < len(HEADERS) or None in number.values() or (number["dlq_partition"] or 0) > 65_535:
-        ours, said = [], {"dlq_reason": FOREIGN, "dlq_topic": "dead-letter"}
+        ours, said = [], {"dlq_reason": FOREIGN, "dlq_topic": FOREIGN_TOPIC}
         number = {"dlq_partition": partition, "dlq_offset": offset, "dlq_first_seen": record_time}
     rest = headers[len(ours) :]
     return DeadLetterRow(

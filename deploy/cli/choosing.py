@@ -39,14 +39,17 @@ def _short(topic: str, topics: "Topics") -> str:
     return short
 
 
-def place_of(text: str, topics: "Topics") -> "Coordinates":
-    """`click/3/1234`; CommandError for what is not written so."""
+def place_of(text: str, topics: "Topics", *, or_foreign: bool = False) -> "Coordinates":
+    """`click/3/1234`; CommandError for what is not written so. `or_foreign`: `dead-letter/0/5` too, as in `list`."""
+    from sinks.dead_letters import FOREIGN_TOPIC
     from streams.interventions import Coordinates
 
     parts = text.split("/")
     if len(parts) != 3 or not (parts[1].isdecimal() and parts[2].isdecimal()):
         raise CommandError(f"{text}: write it as topic/partition/offset, click/3/1234", ExitCode.USAGE)
-    return Coordinates(_short(parts[0], topics), int(parts[1]), int(parts[2]))
+    is_foreign = or_foreign and topics.short(parts[0]) == FOREIGN_TOPIC
+    short = FOREIGN_TOPIC if is_foreign else _short(parts[0], topics)
+    return Coordinates(short, int(parts[1]), int(parts[2]))
 
 
 def _instant(option: str, text: str) -> int | None:

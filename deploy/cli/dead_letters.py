@@ -82,7 +82,7 @@ def show(
 
     with asking(data) as (found, server):
         topics = found.settings.topics
-        letter = one(server, place_of(place, topics))
+        letter = one(server, place_of(place, topics, or_foreign=True))
     if letter is None:
         raise CommandError(f"there is no dead letter of {place}; `shopmeter dead-letters list` shows some")
     if as_json:
@@ -140,13 +140,13 @@ def replay(
     since: Since = "",
     until: Until = "",
     fix: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--fix",
             metavar="PROGRAM",
             help="Reads one letter as a JSON line, writes it mended; nothing: leave it.",
         ),
-    ] = "",
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be sent.")] = False,
     as_json: Json = False,
     data: Data = None,
@@ -161,19 +161,17 @@ def replay(
       shopmeter dead-letters replay --reason wrong_type --topic cart --fix "jq -c .value.quantity=1"
     """
     import asyncio
-    import shlex
 
     from deploy.cli.query import asking
     from deploy.replay import replay as send_back
     from streams.settings import load_stores
 
+    program = _program(fix)
     with asking(data) as (found, server):
         settings = found.settings
         wanted = wanted_of(settings.topics, reason, topic, store, since, until)
         stores = load_stores(settings)
-        report = asyncio.run(
-            send_back(settings, server, stores, wanted, fix=shlex.split(fix), dry_run=dry_run)
-        )
+        report = asyncio.run(send_back(settings, server, stores, wanted, fix=program, dry_run=dry_run))
     _tell(report, dry_run=dry_run, as_json=as_json)
 
 
@@ -206,6 +204,21 @@ def skip(
         return
     then = f"a worker makes it a dead letter once it has started again with partition {partition}"
     print(f"{place} is set aside: {then}" if is_new else f"{place} was set aside before: {then}")
+
+
+def _program(fix: str | None) -> list[str]:
+    import shlex
+
+    if fix is None:
+        return []
+    try:
+        words = shlex.split(fix)
+    except ValueError as error:
+        raise CommandError(f"--fix {fix}: {error}; write it as in a shell", ExitCode.USAGE) from None
+    if not words:
+        # An unset variable of a script: the letters would be sent back unmended.
+        raise CommandError("--fix is empty; name a program, or leave --fix out", ExitCode.USAGE)
+    return words
 
 
 def _summary(letter: "Letter") -> dict[str, Any]:
@@ -264,6 +277,11 @@ def _tell(report: "Report", *, dry_run: bool, as_json: bool) -> None:
         print(
             "Letters older than the allowed lateness stay dead letters: a worker would call them too late again, and "
             "there is no lane for older history yet. They are kept; `shopmeter dead-letters export` writes them out."
+        )
+    if Outcome.AGAIN in report.outcomes:
+        print(
+            "Letters were sent back and refused again while this ran, and were not sent a second time: are the workers "
+            "restarted with the same stores?"
         )
     if not outcomes:
         print("no dead letter matches")

@@ -1,5 +1,6 @@
 """Records of the dead-letter topic as rows, byte for byte."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -19,10 +20,11 @@ OURS = [
     ("dlq_first_seen", b"1767300000000"),
     ("dlq_store", b"acme"),
 ]
+NUMBERS = ("dlq_partition", "dlq_offset", "dlq_first_seen")
 RAW = b'{"store_id": "\xff"}'
 
 
-def record(headers: list[tuple[str, bytes]], **changes: Any) -> DeadLetterRow:
+def record(headers: Sequence[tuple[str, bytes | None]], **changes: Any) -> DeadLetterRow:
     fields = {"partition": 7, "offset": 99, "timestamp": JANUARY_MS + 5, "key": b"acme|\x00", "value": RAW}
     return dead_letter_row(**{**fields, **changes}, headers=headers)
 
@@ -42,6 +44,22 @@ def test_a_foreign_record_is_kept_under_its_own_coordinates(headers: list[tuple[
     row = record(headers)
     assert (row.reason, row.topic, row.partition, row.offset) == ("foreign", "dead-letter", 7, 99)
     assert list(zip(row.header_names, row.header_values, strict=True)) == headers
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [[("dlq_reason", None)], *([(n, None if n == name else v) for n, v in OURS] for name in NUMBERS)],
+)
+def test_a_null_header_ends_no_sink(headers: list[tuple[str, bytes | None]]) -> None:
+    row = record(headers)
+    assert (row.reason, row.topic, row.partition, row.offset) == ("foreign", "dead-letter", 7, 99)
+    assert row.header_names == [name for name, _ in headers]
+    assert row.header_values == [content or b"" for _, content in headers]
+
+
+def test_a_null_text_is_empty() -> None:
+    row = record([(name, None if name == "dlq_store" else content) for name, content in OURS])
+    assert (row.reason, row.store_id, row.topic, row.offset) == ("wrong_type", "", "order", 1234)
 
 
 @pytest.mark.parametrize("timestamp", [-1, 0, 2**62])

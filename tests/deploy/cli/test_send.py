@@ -52,6 +52,19 @@ def test_raw_bytes_come_as_base64() -> None:
     assert parse_line(line.encode(), "f:1", TOPICS).value == b"\xff{"
 
 
+@pytest.mark.parametrize("member", [b"", b'"key": "k", '])
+def test_a_value_nested_too_deeply_is_an_error_of_its_line(member: bytes) -> None:
+    deep = b'{"store_id": "acme", "a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    with pytest.raises(LineError, match="f:1: nested too deeply"):
+        parse_line(b'{"topic": "shop.order", ' + member + b'"value": ' + deep + b"}", "f:1", TOPICS)
+    raw = b'"value_base64": "' + base64.b64encode(deep) + b'"}'
+    if member:
+        assert parse_line(b'{"topic": "shop.order", ' + member + raw, "f:1", TOPICS).value == deep
+    else:
+        with pytest.raises(LineError, match=r"f:1: .* give the key"):
+            parse_line(b'{"topic": "shop.order", ' + raw, "f:1", TOPICS)
+
+
 def test_null_deletes_a_definition_and_needs_its_key() -> None:
     line = '{"topic": "shop.definition", "value": null, "key": "acme|goal|g"}'
     assert parse_line(line.encode(), "f:1", TOPICS).value is None
