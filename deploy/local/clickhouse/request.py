@@ -40,6 +40,8 @@ HARMLESS_SETTINGS = frozenset(
 
 # A reader's query is bounded, so that it cannot take the machine from the pipeline.
 READER_BOUNDS: Mapping[str, str] = {"max_execution_time": "60", "max_memory_usage": str(1 << 30)}
+# The engine counts time in microseconds: what is less becomes 0, and that is no bound.
+_SMALLEST_BOUND = 1e-6
 
 
 def _flag(value: str) -> bool:
@@ -66,6 +68,23 @@ class Query:
     def cancels_on_disconnect(self) -> bool:
         """Whether the client wants a reading query stopped when it goes away."""
         return _flag(self.settings.get("cancel_http_readonly_queries_on_client_close", "0"))
+
+
+def reader_settings(asked: Mapping[str, str]) -> dict[str, str]:
+    """The harmless ones of `asked`, set for a reader at once. It may narrow READER_BOUNDS, not lift them."""
+    settings = {name: value for name, value in asked.items() if name in HARMLESS_SETTINGS}
+    for name, bound in READER_BOUNDS.items():
+        if not _narrows(settings.get(name, ""), bound):
+            settings[name] = bound
+    return settings
+
+
+def _narrows(asked: str, bound: str) -> bool:
+    # To the engine 0 means "unbounded", as does a negative time; nan is in no range.
+    try:
+        return _SMALLEST_BOUND <= float(asked) <= float(bound)
+    except ValueError:
+        return False
 
 
 def user_of(url: Mapping[str, str], headers: Mapping[str, str]) -> str:

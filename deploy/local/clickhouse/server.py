@@ -14,10 +14,12 @@ from deploy.local.clickhouse.engine import Engine
 from deploy.local.clickhouse.errors import EngineError
 from deploy.local.clickhouse.guard import Side
 from deploy.local.clickhouse.request import Query, parse
-from deploy.local.clickhouse.worker import Reply, Running, answer
+from deploy.local.clickhouse.worker import Reply, Running, begin
 
-# Readers have threads of their own: however many slow queries wait, an insert always finds one.
-FULL_THREADS = 8
+# What reads has other threads than what writes, on the full side too: however many slow queries wait, an
+# insert finds one. And the pipeline's own queries do not wait for those of readers.
+WRITER_THREADS = 8
+FULL_READER_THREADS = 8
 READER_THREADS = 8
 
 # Sent with every answer, and shown by clients: this is no server of a cluster.
@@ -35,10 +37,9 @@ class Endpoint:
     def __init__(self, engine: Engine, allowed_hosts: frozenset[str] | None = _LOOPBACK) -> None:
         self._engine = engine
         self._allowed_hosts = allowed_hosts
-        self._threads = {
-            Side.FULL: ThreadPoolExecutor(FULL_THREADS, "full"),
-            Side.READER: ThreadPoolExecutor(READER_THREADS, "reader"),
-        }
+        self._writers = ThreadPoolExecutor(WRITER_THREADS, "writer")
+        self._full_readers = ThreadPoolExecutor(FULL_READER_THREADS, "full-reader")
+        self._readers = ThreadPoolExecutor(READER_THREADS, "reader")
         self._control = ThreadPoolExecutor(1, "control")
         self._running: set[asyncio.Future[object]] = set()
         self._closing = False
@@ -83,19 +84,33 @@ class Endpoint:
 
     async def _run(self, request: web.Request, query: Query, body: Iterator[bytes]) -> web.StreamResponse:
         running = Running(f"{query.query_id}/{uuid4().hex}")
-        work = self._in_thread(query.side, lambda: answer(self._engine, query, running, body))
+        work = self._track(asyncio.ensure_future(self._answer(query, running, body)))
         try:
             reply = await asyncio.shield(work)
         except asyncio.CancelledError:
             # The client went away. A reading query may stop with it; an insert that has its data goes on.
-            work.add_done_callback(lambda done: self._abandon(query.side, done))
+            work.add_done_callback(lambda done: self._abandon(query, done))
             if running.reading and query.cancels_on_disconnect and not self._closing:
                 self._control.submit(self._engine.kill, running.mark)
             raise
         headers = {**self._common(query.query_id), **reply.headers}
         if reply.rest is None:
-            return web.Response(body=b"".join(reply.held), headers=headers)
+            return await _send(request, headers, reply.held)
         return await self._stream(request, query, headers, reply, reply.rest)
+
+    async def _answer(self, query: Query, running: Running, body: Iterator[bytes]) -> Reply:
+        """Judge and run it, what reads in a thread for that: which it is, is known only once it is judged."""
+
+        def first() -> Reply | Callable[[], Reply]:
+            run = begin(self._engine, query, running, body)
+            return run if running.reading and query.side is Side.FULL else run()
+
+        pool = self._readers if query.side is Side.READER else self._writers
+        begun = await self._in_thread(pool, first)
+        if isinstance(begun, Reply):
+            return begun
+        # Also while closing: what was begun has a session, and only running it gives that back.
+        return await asyncio.get_running_loop().run_in_executor(self._full_readers, begun)
 
     async def _stream(
         self, request: web.Request, query: Query, headers: dict[str, str], reply: Reply, rest: Iterator[bytes]
@@ -108,7 +123,7 @@ class Endpoint:
                 await response.write(piece)
             reply.held.clear()
             while True:
-                step = self._in_thread(query.side, lambda: next(rest, None))
+                step = self._in_thread(self._streamers(query), lambda: next(rest, None))
                 piece_or_end = await asyncio.shield(step)
                 if piece_or_end is None:
                     break
@@ -125,7 +140,7 @@ class Endpoint:
                 await asyncio.wait([step])
             close = getattr(rest, "close", None)
             if close is not None:
-                await asyncio.shield(self._in_thread(query.side, close))
+                await asyncio.shield(self._in_thread(self._streamers(query), close))
         return response
 
     async def _input(self, request: web.Request) -> tuple[list[tuple[str, str]], Iterator[bytes]]:
@@ -149,8 +164,8 @@ class Endpoint:
         """Refuse what a foreign web page sends through a browser of this machine, by name or across origins."""
         if self._allowed_hosts is None:
             return
-        origin = request.headers.get("Origin", "")
-        for name in (f"//{request.host}", origin if origin not in ("", "null") else "//localhost"):
+        # A browser always sends the Origin of a foreign POST. `null` is one: of a page in a sandboxed frame.
+        for name in (f"//{request.host}", request.headers.get("Origin", "//localhost")):
             try:
                 host = urlsplit(name).hostname
             except ValueError:
@@ -161,20 +176,27 @@ class Endpoint:
                 )
                 raise EngineError(errors.ACCESS_DENIED, message)
 
-    def _in_thread(self, side: Side, work: Callable[[], _T]) -> asyncio.Future[_T]:
+    def _streamers(self, query: Query) -> ThreadPoolExecutor:
+        """The threads for the rest of an answer: it is a query's, or is ready."""
+        return self._readers if query.side is Side.READER else self._full_readers
+
+    def _in_thread(self, pool: ThreadPoolExecutor, work: Callable[[], _T]) -> asyncio.Future[_T]:
         if self._closing:
             raise EngineError(errors.ABORTED, "The endpoint is shutting down")
-        future = asyncio.get_running_loop().run_in_executor(self._threads[side], work)
+        return self._track(asyncio.get_running_loop().run_in_executor(pool, work))
+
+    def _track(self, future: asyncio.Future[_T]) -> asyncio.Future[_T]:
+        """Have `drain` wait for it."""
         self._running.add(future)  # type: ignore[arg-type]
         future.add_done_callback(self._running.discard)
         return future
 
-    def _abandon(self, side: Side, done: "asyncio.Future[Reply]") -> None:
+    def _abandon(self, query: Query, done: "asyncio.Future[Reply]") -> None:
         if done.cancelled() or done.exception() is not None:
             return
         close = getattr(done.result().rest, "close", None)
         if close is not None:
-            self._threads[side].submit(close)
+            self._streamers(query).submit(close)
 
     def _common(self, query_id: str) -> dict[str, str]:
         return {
@@ -191,6 +213,23 @@ class Endpoint:
         if close:
             response.force_close()
         return response
+
+
+async def _send(request: web.Request, headers: dict[str, str], held: list[bytes]) -> web.StreamResponse:
+    """A whole answer; a long one piece by piece, as joined it would be in memory twice. Empties `held`."""
+    if len(held) <= 1:
+        return web.Response(body=b"".join(held), headers=headers)
+    response = web.StreamResponse(headers=headers)
+    response.content_length = sum(map(len, held))
+    held.reverse()
+    try:
+        await response.prepare(request)
+        while held:
+            await response.write(held.pop())
+        await response.write_eof()
+    except ClientConnectionError:
+        pass
+    return response
 
 
 async def _ok(_request: web.Request) -> web.Response:

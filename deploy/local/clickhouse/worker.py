@@ -3,8 +3,9 @@
 import json
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import chain
 
 from deploy.local.clickhouse import errors
@@ -12,7 +13,7 @@ from deploy.local.clickhouse.codec import choose, compress, decompress
 from deploy.local.clickhouse.engine import STREAMED_FORMATS, Engine, Session, Stats
 from deploy.local.clickhouse.errors import EngineError
 from deploy.local.clickhouse.guard import Side
-from deploy.local.clickhouse.request import HARMLESS_SETTINGS, READER_BOUNDS, Query
+from deploy.local.clickhouse.request import HARMLESS_SETTINGS, Query, reader_settings
 from deploy.local.clickhouse.sqltext import (
     MAX_HEAD_BYTES,
     Incomplete,
@@ -26,6 +27,9 @@ from deploy.local.clickhouse.sqltext import (
 MAX_TEXT_BYTES = 256 << 20
 # What is held back before headers are sent: an error within it still gets its proper HTTP status.
 HELD_BACK_BYTES = 1 << 20
+# What wait_end_of_query holds is this process's memory, which no limit of the engine counts: a few unbounded
+# answers would have the machine kill the database.
+MAX_WAITED_BYTES = 256 << 20
 
 _CONTENT_TYPES = {
     "TabSeparated": "text/tab-separated-values; charset=UTF-8",
@@ -84,11 +88,24 @@ def content_type(fmt: str) -> str:
     return _CONTENT_TYPES.get(fmt, fallback)
 
 
-def answer(engine: Engine, query: Query, running: Running, body: Iterator[bytes]) -> Reply:
-    """Run the request to its end, or to its first megabyte of answer. Blocks; raises EngineError."""
+def begin(engine: Engine, query: Query, running: Running, body: Iterator[bytes]) -> Callable[[], Reply]:
+    """Read and judge the statement. What is returned must be called: it has a session, and gives it back.
+
+    It runs the request to its end, or to its first megabyte of answer. Both block, each in whichever thread,
+    and raise EngineError.
+    """
     session = engine.session(running.mark)
     try:
-        reply = _answer(engine, session, query, running, body)
+        work = _judge(engine, session, query, running, body)
+    except BaseException:
+        session.close()
+        raise
+    return partial(_run, session, work)
+
+
+def _run(session: Session, work: Callable[[], Reply]) -> Reply:
+    try:
+        reply = work()
     except BaseException:
         session.close()
         raise
@@ -99,30 +116,43 @@ def answer(engine: Engine, query: Query, running: Running, body: Iterator[bytes]
     return reply
 
 
-def _answer(engine: Engine, session: Session, query: Query, running: Running, body: Iterator[bytes]) -> Reply:
+def _judge(
+    engine: Engine, session: Session, query: Query, running: Running, body: Iterator[bytes]
+) -> Callable[[], Reply]:
     started = time.monotonic_ns()
-    stats = Stats()
     head, text, data = _statement(query.sql, decompress(body, query.content_encoding))
     _prepare(session, query)
     if head is not None:
         engine.guard.check(session, f"{head.statement} FORMAT {head.format}", query.side)
-        _protect(session, query)
-        session.set({f"param_{name}": value for name, value in query.params.items()})
-        session.insert(head.statement, head.format, data, stats)
-        return Reply(_headers(stats, started, None), [])
+        return partial(_insert, session, query, head, data, started)
     kind = engine.guard.check(session, text, query.side, query.settings)
     running.reading = kind == "READ_ONLY"
+    return partial(_execute, engine, session, query, text, started, reading=running.reading)
+
+
+def _insert(session: Session, query: Query, head: InsertHead, data: Iterator[bytes], started: int) -> Reply:
+    stats = Stats()
+    _protect(session, query)
+    session.set({f"param_{name}": value for name, value in query.params.items()})
+    session.insert(head.statement, head.format, data, stats)
+    return Reply(_headers(stats, started, None), [])
+
+
+def _execute(
+    engine: Engine, session: Session, query: Query, text: str, started: int, *, reading: bool
+) -> Reply:
+    stats = Stats()
     _protect(session, query)
     fmt = output_format(text) or query.default_format
-    streams = running.reading and fmt in STREAMED_FORMATS and _can_stream(text, query)
+    streams = reading and fmt in STREAMED_FORMATS and _can_stream(text, query)
     run = session.stream if streams else session.whole
     pieces = run(text, fmt, query.params, stats)
     # What ran as a whole cannot fail any more, so it need not be held back to keep an error's status.
-    held, ended = _hold(pieces, None if streams and query.wait_end_of_query else HELD_BACK_BYTES)
+    held, ended = _hold_all(pieces) if streams and query.wait_end_of_query else _hold(pieces, HELD_BACK_BYTES)
     late = LateError()
     rest = None if ended else late.after(pieces, engine.version)
     # A statement that gives no result has no format either; clients tell the two apart by this header.
-    headers = _headers(stats, started, fmt if running.reading or held else None)
+    headers = _headers(stats, started, fmt if reading or held else None)
     coding = choose(query.accept_encoding)
     if coding is None or not held:
         return Reply(headers, held, rest, late)
@@ -184,7 +214,7 @@ def _nonempty(data: bytes) -> Iterable[bytes]:
 def _prepare(session: Session, query: Query) -> None:
     settings = dict(query.settings)
     if query.side is Side.READER:
-        settings = {**READER_BOUNDS, **{k: v for k, v in settings.items() if k in HARMLESS_SETTINGS}}
+        settings = reader_settings(settings)
     session.begin(settings)
     if query.database:
         session.use(query.database)
@@ -209,15 +239,31 @@ def _can_stream(sql: str, query: Query) -> bool:
     )
 
 
-def _hold(pieces: Iterator[bytes], limit: int | None) -> tuple[list[bytes], bool]:
-    """The first `limit` bytes (None: all), and whether that was the end."""
+def _hold_all(pieces: Iterator[bytes]) -> tuple[list[bytes], bool]:
+    """As `_hold`, but to the end. Raises EngineError 396 for more than MAX_WAITED_BYTES."""
+    held, ended = _hold(pieces, MAX_WAITED_BYTES + 1)
+    if ended:
+        return held, ended
+    # The error keeps this frame alive, and with it all that was held.
+    held.clear()
+    if hasattr(pieces, "close"):
+        pieces.close()
+    raise EngineError(
+        errors.TOO_MANY_ROWS_OR_BYTES,
+        f"The answer is longer than {MAX_WAITED_BYTES} bytes, the most that wait_end_of_query=1 can hold: "
+        "leave out wait_end_of_query to get it while it runs, or ask for less with LIMIT",
+    )
+
+
+def _hold(pieces: Iterator[bytes], limit: int) -> tuple[list[bytes], bool]:
+    """The first `limit` bytes, and whether that was the end."""
     held: list[bytes] = []
     size = 0
     for piece in pieces:
         if len(piece):
             held.append(piece)
             size += len(piece)
-        if limit is not None and size >= limit:
+        if size >= limit:
             return held, False
     return held, True
 

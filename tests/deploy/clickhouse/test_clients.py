@@ -151,6 +151,30 @@ async def test_the_asynchronous_client_works_beside_a_slow_reader(
     await reader.close()
 
 
+async def test_slow_readers_on_the_full_port_hold_up_no_insert(
+    clickhouse: ClickHouseEndpoint, clickhouse_database: str
+) -> None:
+    client = await clickhouse.async_client(clickhouse_database)
+    reader = await clickhouse.async_client(clickhouse_database, reader=True)
+    await client.command("CREATE TABLE t (a Int64) ENGINE = MergeTree ORDER BY a")
+    slow = [asyncio.create_task(client.query(SLOW)) for _ in range(12)]
+    running = "SELECT count() FROM system.processes WHERE query LIKE 'SELECT sleep%'"
+    while (await reader.query(running)).result_rows[0][0] < 8:
+        assert not any(task.done() for task in slow)
+    for _ in range(5):
+        await client.insert("t", [[1], [2]], column_names=["a"], column_type_names=["Int64"])
+    # Nor do readers wait for them.
+    assert (await reader.query("SELECT count() FROM t")).result_rows == [(10,)]
+    assert not any(task.done() for task in slow)
+    for _ in range(2):
+        await client.command("KILL QUERY WHERE query LIKE 'SELECT sleep%' SYNC")
+    for task in slow:
+        task.cancel()
+    await asyncio.gather(*slow, return_exceptions=True)
+    await client.close()
+    await reader.close()
+
+
 def test_a_large_body_does_not_stay_in_memory(
     clickhouse: ClickHouseEndpoint, clickhouse_database: str
 ) -> None:

@@ -165,6 +165,9 @@ def test_a_reader_changes_nothing(
 def test_a_reader_may_bound_a_query_but_not_more(clickhouse: ClickHouseEndpoint) -> None:
     port = clickhouse.reader_port
     assert ask(port, "SELECT getSetting('max_result_rows')", max_result_rows="5").text == "5\n"
+    both = "SELECT getSetting('max_execution_time'), getSetting('max_memory_usage')"
+    assert ask(port, both, max_execution_time="0", max_memory_usage="0").text == f"60\t{1 << 30}\n"
+    assert ask(port, both, max_execution_time="7", max_memory_usage="100000000").text == "7\t100000000\n"
     assert ask(port, "SELECT 1", format_schema="/etc/hostname").code == 164
     assert ask(port, "SELECT 1", max_insert_threads="3").code == 164
     # clickhouse-connect's own choices, and a value that is set anyway, are no change.
@@ -173,6 +176,35 @@ def test_a_reader_may_bound_a_query_but_not_more(clickhouse: ClickHouseEndpoint)
         == 200
     )
     assert ask(port, "SELECT 1", async_insert="0").status == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "got"),
+    [
+        ("max_execution_time", "5", "5"),
+        ("max_execution_time", "0.5", "0.5"),
+        ("max_execution_time", "61", "60"),
+        ("max_execution_time", "0", "60"),
+        ("max_execution_time", "-1", "60"),
+        ("max_execution_time", "1e-9", "60"),
+        ("max_execution_time", "nan", "60"),
+        ("max_execution_time", "soon", "60"),
+        ("max_execution_time", "", "60"),
+        ("max_memory_usage", "500000000", "500000000"),
+        ("max_memory_usage", "0", str(1 << 30)),
+        ("max_memory_usage", "2000000000", str(1 << 30)),
+        ("max_memory_usage", str(1 << 64), str(1 << 30)),
+        ("max_memory_usage", "9G", str(1 << 30)),
+    ],
+)
+@pytest.mark.parametrize("how", ["reader port", "reader user", "readonly=1"])
+def test_a_reader_cannot_lift_its_bounds(
+    clickhouse: ClickHouseEndpoint, name: str, asked: str, got: str, how: str
+) -> None:
+    port = clickhouse.reader_port if how == "reader port" else clickhouse.port
+    url = {"reader user": {"user": "shopmeter_reader"}, "readonly=1": {"readonly": "1"}}.get(how, {})
+    answer = ask(port, f"SELECT getSetting('{name}')", url={**url, name: asked})
+    assert answer.text == f"{got}\n"
 
 
 def test_get_only_reads(clickhouse: ClickHouseEndpoint, clickhouse_database: str) -> None:
@@ -184,7 +216,15 @@ def test_get_only_reads(clickhouse: ClickHouseEndpoint, clickhouse_database: str
 
 
 @pytest.mark.parametrize(
-    "headers", [{"Host": "evil.example"}, {"Origin": "http://evil.example"}, {"Host": "evil.example:8123"}]
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Origin": "http://evil.example"},
+        {"Host": "evil.example:8123"},
+        # A foreign page in a sandboxed frame.
+        {"Origin": "null"},
+        {"Origin": ""},
+    ],
 )
 def test_a_foreign_page_is_refused(clickhouse: ClickHouseEndpoint, headers: dict[str, str]) -> None:
     answer = ask(clickhouse.port, "SELECT 1", headers=headers)

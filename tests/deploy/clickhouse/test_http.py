@@ -11,6 +11,7 @@ import pytest
 from backports import zstd
 from lz4 import frame as lz4
 
+from deploy.local.clickhouse.worker import MAX_WAITED_BYTES
 from tests.deploy.clickhouse.http import ask
 from tests.fixtures.clickhouse import ClickHouseEndpoint
 
@@ -116,6 +117,32 @@ def test_an_error_after_the_headers_follows_in_the_body(clickhouse: ClickHouseEn
         ask(clickhouse.port, sql, max_block_size="10000")
     early = ask(clickhouse.port, sql, max_block_size="10000", wait_end_of_query="1")
     assert (early.status, early.code) == (500, 395)
+
+
+def test_what_waits_for_its_end_is_bounded(clickhouse: ClickHouseEndpoint) -> None:
+    # Lines of 1 MiB, so that the bound is hit exactly.
+    lines = "SELECT repeat('xxx', 349525) FROM numbers({}) FORMAT TSV"
+    settings = {"wait_end_of_query": "1", "max_block_size": "4"}
+    for port in (clickhouse.port, clickhouse.reader_port):
+        refused = ask(port, lines.format(257), url=settings)
+        assert (refused.status, refused.code) == (500, 396)
+        assert "(TOO_MANY_ROWS_OR_BYTES)" in refused.text
+        assert "leave out wait_end_of_query" in refused.text
+        assert "LIMIT" in refused.text
+    # An endless one is stopped, not only refused: it would keep its thread.
+    assert ask(clickhouse.port, lines.format(10**12), url=settings).code == 396
+    running = "SELECT count() FROM system.processes WHERE query LIKE 'SELECT repeat%'"
+    assert ask(clickhouse.port, running).text == "0\n"
+    assert len(ask(clickhouse.port, lines.format(256), url=settings).body) == MAX_WAITED_BYTES
+    streamed = ask(clickhouse.port, lines.format(257), max_block_size="4")
+    assert len(streamed.body) == MAX_WAITED_BYTES + (1 << 20)
+
+
+def test_a_long_answer_that_waited_arrives_whole_and_in_order(clickhouse: ClickHouseEndpoint) -> None:
+    sql = "SELECT number FROM numbers(1000000) FORMAT TSV"
+    answer = ask(clickhouse.port, sql, wait_end_of_query="1", max_block_size="10000")
+    assert answer.body == b"".join(b"%d\n" % number for number in range(1_000_000))
+    assert answer.headers["content-length"] == str(len(answer.body))
 
 
 ROWS = [(1, "one"), (2, "zwei\t'")]
