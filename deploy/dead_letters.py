@@ -11,8 +11,8 @@ from schemas.reasons import Reason
 from schemas.topics import DEFINITION, FORWARDED, INPUTS, SOURCES, Topics
 from streams.interventions import Coordinates
 
-PAGE: Final = 500
-"""Letters asked for at a time: each may be a quarter of a megabyte."""
+PAGE: Final = 100
+"""Letters asked for at a time: each may be a quarter of a megabyte, and one that was cut two or three."""
 # Stamp, kind and topic: what `read_headers` reads, before a forwarded event's own.
 _FORWARDING_HEADERS: Final = 3
 _NO_TIME: Final = "0"
