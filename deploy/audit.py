@@ -6,15 +6,16 @@ from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from processors import progress as receipts
 from processors.forwarding import Kind, read_headers
 from schemas.topics import FORWARDED
-from streams.conservation import Account, BooksReader, Check, Mismatch, Sums, compared, within
+from streams.conservation import LEDGER, Account, BooksReader, Check, Mismatch, Sums, compared, within
 from streams.lag import LagReader, PartitionLag
 from streams.settings import Settings
 from streams.sink import address_of
 
 POLL_S: Final = 1.0
-_READ: Final = "SELECT topic, partition, sum(read) FROM ledger FINAL GROUP BY topic, partition"
+_READ: Final = f"SELECT topic, partition, sum(read) FROM ({LEDGER}) GROUP BY topic, partition"
 
 Progress = Callable[[str], None]
 
@@ -105,11 +106,14 @@ class _Counter:
 
 
 def _is_event(record: Any) -> bool:
-    """News between partitions are no records of the ledger; what nobody can read there was set aside, and is."""
+    """News is no record of the ledger, and what nobody can read was set aside as such: `Pipeline._set_aside`."""
     try:
-        return read_headers(record.headers).kind is Kind.EVENT
-    except (LookupError, ValueError):
-        return True
+        forwarded = read_headers(record.headers)
+        # A stamp that can't be read is none of ours either.
+        receipts.Progress(0, 1, receipts.fresh()).taken(forwarded.stamp)
+    except (LookupError, ValueError, AttributeError):
+        return False
+    return forwarded.kind is Kind.EVENT
 
 
 async def _scan(settings: Settings, place: TopicPartition, begin: int, end: int) -> Sequence[Any]:

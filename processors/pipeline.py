@@ -18,7 +18,7 @@ from processors.counters import FORWARDED as FORWARDED_BUCKET
 from processors.dead_letters import Refusals, Skips
 from processors.definitions import Definitions
 from processors.flush import Flush
-from processors.forwarding import Change, Kind, forward_event, read_headers
+from processors.forwarding import KIND, Change, Kind, forward_event, read_headers
 from processors.person import Tenant
 from processors.progress import Progress
 from processors.resume import META_FORMAT, Meta, resume
@@ -178,9 +178,7 @@ class Pipeline:
             if (
                 by_hand is not None and record.offset in by_hand
             ):  # unread: to read it may be what ends the worker
-                aside = self._books.open(timestamp // HOUR_MS)
-                aside[READ] += 1
-                self._reject(topic, record, Reason.SKIPPED, "", aside)
+                self._set_aside(topic, record)
                 continue
             if not is_first_arrival:
                 forwarded = read_headers(record.headers)
@@ -272,6 +270,28 @@ class Pipeline:
             self._progress.send([misrouted], self.watermark)
 
     # -- buckets ---------------------------------------------------------------------------------------------------
+
+    def _set_aside(self, topic: str, record: SourceRecord) -> None:
+        """A record that somebody skips: a dead letter, but in the ledger only if it is a record of the ledger."""
+        aside, field = self._books.open(record.timestamp // HOUR_MS), ""
+        if topic == FORWARDED and not self._receipted(record):
+            # News, or none of ours: no sender counted it as forwarded, and counted as read here it would be one
+            # too many in that account for ever. A tally without a READ is not entered, and this field keeps the
+            # letter out of the account of letters.
+            field = KIND
+        else:
+            aside[READ] += 1
+        self._reject(topic, record, Reason.SKIPPED, field, aside)
+
+    def _receipted(self, record: SourceRecord) -> bool:
+        """Receipt a forwarded record. Is it an event? One whose headers can't be read is not: it is none of ours."""
+        try:
+            forwarded = read_headers(record.headers)
+            # Without it the sender's debt would hold the floor of all state until its next message.
+            self._progress.taken(forwarded.stamp)
+        except (LookupError, ValueError, AttributeError):  # the last: a header without a value
+            return False
+        return forwarded.kind is Kind.EVENT
 
     def _reject(
         self,

@@ -67,13 +67,31 @@ async def caught_up(
                 partitions = [
                     TopicPartition(topic, number) for topic in topics for number in range(settings.partitions)
                 ]
-                ends = await ends_reader.end_offsets(partitions)
+                ends = await _ends(ends_reader, partitions, group, deadline)
                 if ends == before:
                     continue  # nothing has come of what was sent last
                 before = ends
                 await _Passing(reader, group, ends, deadline, on_progress).wait()
         finally:
             await ends_reader.stop()
+
+
+async def _ends(
+    reader: AIOKafkaConsumer, partitions: Sequence[TopicPartition], group: str, deadline: float | None
+) -> Mapping[TopicPartition, int]:
+    """Where the partitions end. A broker that restarts between two stages is asked again; else it would end the wait."""
+    while True:
+        try:
+            # Not cut by the deadline: a short one would end before it is known who is behind, and could not say it.
+            async with asyncio.timeout(CHECK_TIMEOUT_S):
+                ends: Mapping[TopicPartition, int] = await reader.end_offsets(partitions)
+                return ends
+        except (KafkaError, TimeoutError) as error:
+            if deadline is not None and time.monotonic() >= deadline:
+                raise NotCaughtUp(
+                    f"the ends of what group {group} reads are not known; the last answer was: {error!r}"
+                ) from None
+        await asyncio.sleep(POLL_SECONDS)
 
 
 def _stages(settings: Settings) -> Iterator[tuple[str, Sequence[str]]]:

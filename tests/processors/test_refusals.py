@@ -2,12 +2,14 @@
 
 import json
 
+import msgspec
 import pytest
 
 from processors.breaker import Bounds, Breaker, BreakerTripped
 from processors.dead_letters import CUT, Skips, claimed_store
-from processors.forwarding import forward_event
+from processors.forwarding import KIND, TOPIC, Kind, forward_event
 from processors.pipeline import Pipeline, make_factory
+from processors.progress import FROM, Report
 from schemas.epoch import Record
 from schemas.stores import Store
 from schemas.topics import MAX_RECORD_BYTES
@@ -52,6 +54,36 @@ def test_news_can_be_set_aside_too() -> None:
     made = pipeline(skips={("forwarded", 0): frozenset({6})})
     made.process("forwarded", [click(6)])
     assert letters(made)[0]["dlq_topic"] == b"forwarded"
+
+
+def forwarded(offset: int, kind: Kind, stamp: bytes) -> Record:
+    headers = ((FROM, stamp), (KIND, kind.encode()), (TOPIC, b"click"))
+    return click(offset)._replace(headers=headers)
+
+
+def test_what_no_sender_counted_is_set_aside_as_a_letter_and_no_record() -> None:
+    made = pipeline(skips={("forwarded", 0): frozenset(range(5))})
+    nameless = click(4)._replace(headers=((FROM, None), (KIND, None)))  # type: ignore[arg-type]
+    records = [
+        forwarded(0, Kind.EVENT, b"0:1:0:0"),
+        forwarded(1, Kind.LINK, b"0:2:0:0"),
+        forwarded(2, Kind.EVENT, b"whatever"),
+        click(3),
+        nameless,
+    ]
+    made.process("forwarded", records)
+    assert made.counts() == {("forwarded", "dead_letter", "skipped"): 1}
+    assert [one["dlq_field"] for one in letters(made)] == [b"", *4 * [KIND.encode()]]
+
+
+@pytest.mark.parametrize("kind", [Kind.EVENT, Kind.LINK])
+def test_a_forwarded_record_that_is_set_aside_is_receipted(kind: Kind) -> None:
+    made = pipeline(skips={("forwarded", 0): frozenset({0})})
+    made.process("forwarded", [forwarded(0, kind, b"1:7:0:0")])
+    epoch = made.flush()
+    assert epoch is not None
+    assert epoch.report is not None
+    assert msgspec.msgpack.decode(epoch.report, type=Report).received == {1: 7}
 
 
 @pytest.mark.parametrize(

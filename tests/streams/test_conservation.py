@@ -4,13 +4,25 @@ import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploy.audit import _READ
+from processors.forwarding import KIND, TOPIC
+from processors.pipeline import make_factory
+from processors.progress import FROM
+from schemas.epoch import Record
+from schemas.rows import LedgerRow
+from schemas.stores import Store
 from sinks.clickhouse import Address
+from sinks.dead_letters import dead_letter_row
 from sinks.migrate import migrate
 from streams.conservation import (
+    _BUCKETS,
+    _FORWARDED,
+    _LETTERS,
     DELAY_S,
     INTERVAL_S,
     Account,
@@ -23,11 +35,13 @@ from streams.conservation import (
     describe,
     watch,
 )
+from streams.engine.state.memory import MemoryStore
 from streams.settings import ClickHouseSettings, Settings
 from streams.telemetry import ProbeSignals
 from tests.fixtures.clickhouse import ClickHouseEndpoint
 
 LETTERS = Account(Check.LETTERS, "click", 3)
+WITHDRAWAL = Path("docs/stores.md").read_text(encoding="utf-8").split("```sql\n")[1].split("```")[0]
 ROW = Account(Check.BUCKETS, "click", 3, 1_767_225_600_000)
 
 
@@ -100,10 +114,18 @@ class Server:
             f" VALUES ('{topic}', 3, toDateTime64(1767225600, 3, 'UTC'), '2026-01-01', {version}, {values})"
         )
 
-    def letter(self, offset: int, *, deleted: int = 0) -> None:
+    def letter(
+        self,
+        offset: int,
+        *,
+        deleted: int = 0,
+        topic: str = "click",
+        reason: str = "wrong_type",
+        field: str = "",
+    ) -> None:
         self.client.command(
-            "INSERT INTO dead_letters (topic, partition, offset, born, reason, version, is_deleted)"
-            f" VALUES ('click', 3, {offset}, '2026-01-01', 'wrong_type', {1 + deleted}, {deleted})"
+            "INSERT INTO dead_letters (topic, partition, offset, born, reason, field, version, is_deleted) VALUES"
+            f" ('{topic}', 3, {offset}, '2026-01-01', '{reason}', '{field}', {1 + deleted}, {deleted})"
         )
 
     def told(self) -> Mapping[str, float | None]:
@@ -183,6 +205,79 @@ async def test_a_server_that_is_away_leaves_no_old_answer(
     finally:
         watching.cancel()
     assert len([one for one in caplog.records if "the ledger can't be read" in one.getMessage()]) == 1
+
+
+@pytest.mark.clickhouse
+async def test_every_account_holds_after_an_event_news_and_junk_were_set_aside(server: Server) -> None:
+    skips = {("forwarded", 3): frozenset({0, 1, 2})}
+    pipeline = make_factory({"acme": Store()}, partitions=4, skips=skips)(3, MemoryStore(3), None)
+    kinds = (
+        ((FROM, b"1:1:0:0"), (KIND, b"event"), (TOPIC, b"click")),
+        ((FROM, b"1:2:0:0"), (KIND, b"link")),
+        (),
+    )
+    pipeline.process(
+        "forwarded",
+        [Record(offset, 1_767_225_600_000, None, b"", headers) for offset, headers in enumerate(kinds)],
+    )
+    epoch = pipeline.flush()
+    assert epoch is not None
+    server.ledger("click", 1, read=1, forwarded=1)  # the sender's: of the event alone
+    for _, row in epoch.rows.get("ledger", ()):
+        found = msgspec.msgpack.decode(row, type=LedgerRow)
+        server.ledger(found.topic, 1, read=found.read, dead_letter=found.dead_letter)
+        server.client.command("ALTER TABLE ledger UPDATE reason_counts = [dead_letter] WHERE dead_letter > 0")
+    for sent in epoch.outgoing:
+        letter = dead_letter_row(
+            partition=0, offset=0, timestamp=0, key=None, value=b"", headers=sent.headers
+        )
+        server.letter(letter.offset, topic=letter.topic, reason=letter.reason, field=letter.field)
+    assert server.client.command("SELECT count() FROM dead_letters") == 3
+    async with BooksReader(server.address) as reader:
+        books = await reader.read()
+    assert books == {
+        Account(Check.FORWARDED, "forwarded", -1): Sums(1, 1),
+        Account(Check.LETTERS, "forwarded", 3): Sums(1, 1),
+        Account(Check.LETTERS, "click", 3): Sums(0, 0),
+    }
+
+
+@pytest.mark.clickhouse
+@pytest.mark.parametrize("sql", [_BUCKETS, _FORWARDED, _LETTERS, _READ])
+def test_months_are_merged_apart_for_a_user_who_may_only_read(server: Server, sql: str) -> None:
+    assert sql.count(" FINAL ") == sql.count("do_not_merge_across_partitions_select_final = 1")
+    # The operator's profile: a setting at the end of the query would be refused, and the check be off for ever.
+    server.client.query(sql, settings={"readonly": 1})
+
+
+@pytest.mark.clickhouse
+async def test_letters_of_an_old_application_are_withdrawn_as_the_manual_says(server: Server) -> None:
+    began = 1_769_938_200_000  # 2026-02-01 09:30
+    kept_hour, new_hour = "2026-01-01 00:00:00", "2026-01-20 10:00:00"
+    for hour, version, letters in (
+        (kept_hour, began - 9, 1),
+        (new_hour, began - 9, 2),
+        (new_hour, began + 9, 1),
+    ):
+        server.client.command(
+            "INSERT INTO ledger (topic, partition, hour, born, version, read, dead_letter) VALUES"
+            f" ('click', 3, '{hour}', toDate('{hour}'), {version}, 9, {letters})"
+        )
+    # Of an hour that was not read again; refused by the old one only; and by both, so it was written twice.
+    for offset, hour, seen in ((1, kept_hour, -9), (2, new_hour, -9), (3, new_hour, -9), (3, new_hour, 9)):
+        server.client.command(
+            "INSERT INTO dead_letters"
+            " (topic, partition, offset, born, record_time, first_seen_at, reason, version) VALUES"
+            f" ('click', 3, {offset}, toDate('{hour}'), toDateTime64('{hour}', 3, 'UTC') + 61,"
+            f" fromUnixTimestamp64Milli({began + seen}), 'wrong_type', 1)"
+        )
+    async with BooksReader(server.address) as reader:
+        account = Account(Check.LETTERS, "click", 3)
+        assert (await reader.read())[account] == Sums(2, 3)
+        server.client.command(WITHDRAWAL)
+        assert (await reader.read())[account] == Sums(2, 2)
+    left = server.client.query("SELECT offset FROM dead_letters FINAL ORDER BY offset").result_rows
+    assert left == [(1,), (3,)]
 
 
 @pytest.mark.clickhouse

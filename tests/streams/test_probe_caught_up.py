@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaConnectionError
 
 from streams.caught_up import NotCaughtUp, Progress, caught_up
 from tests.streams.probe_kit import Installation, installation, now_ms
@@ -100,6 +102,31 @@ async def test_definitions_are_waited_for_as_events_are(shop: Installation) -> N
     await waiting.waits_for(worker, 1)
     await shop.commit(worker, {definition: 1})
     await waiting.ends()
+
+
+@pytest.mark.parametrize("error", [KafkaConnectionError, TimeoutError])
+async def test_a_broker_that_does_not_say_the_ends_between_stages_is_asked_again(
+    shop: Installation, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    ask, asked = AIOKafkaConsumer.end_offsets, 0
+
+    async def sometimes(self: AIOKafkaConsumer, partitions: list[TopicPartition]) -> object:
+        nonlocal asked
+        asked += 1
+        if asked in (2, 3):
+            raise error
+        return await ask(self, partitions)
+
+    monkeypatch.setattr(AIOKafkaConsumer, "end_offsets", sometimes)
+    await caught_up(shop.settings, timeout_s=10)
+    assert asked > 3
+
+    async def never(self: AIOKafkaConsumer, partitions: list[TopicPartition]) -> object:
+        raise error
+
+    monkeypatch.setattr(AIOKafkaConsumer, "end_offsets", never)
+    with pytest.raises(NotCaughtUp, match="the ends of what group"):
+        await caught_up(shop.settings, timeout_s=0.3)
 
 
 async def test_nothing_sent_is_caught_up_at_once(shop: Installation) -> None:
