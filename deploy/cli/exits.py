@@ -31,7 +31,7 @@ _CODES: Final = {
     "schemas.stores.StoresError": ExitCode.USAGE,
     "schemas.rates.RatesError": ExitCode.USAGE,
     "deploy.simulator.scenario.ScenarioError": ExitCode.USAGE,
-    "deploy.simulator.produce.ProduceError": ExitCode.FAILED,
+    "deploy.simulator.batches.ProduceError": ExitCode.FAILED,
     "deploy.send.LineError": ExitCode.FAILED,
     "deploy.fixing.FixFailed": ExitCode.FAILED,
     "deploy.skipping.SkipRefused": ExitCode.FAILED,

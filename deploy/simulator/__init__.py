@@ -4,6 +4,7 @@
 same as plain records. It knows the wire contract by itself and uses nothing of the pipeline that reads its events.
 """
 
+from deploy.simulator.batches import ProduceError
 from deploy.simulator.cache import cached_history
 from deploy.simulator.definitions import definitions
 from deploy.simulator.files import write_files, write_truth
@@ -11,7 +12,6 @@ from deploy.simulator.history import history, new_truth
 from deploy.simulator.live import Live
 from deploy.simulator.produce import (
     Pace,
-    ProduceError,
     Progress,
     going_on,
     load_definitions,

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
@@ -11,14 +11,13 @@ from typing import Any, Final
 import msgspec
 from aiokafka import AIOKafkaProducer
 
+from deploy.simulator.batches import Batches, ProduceError
 from deploy.simulator.cache import cached_history
 from deploy.simulator.definitions import definitions
 from deploy.simulator.history import history, new_truth
 from deploy.simulator.live import Live
-from deploy.simulator.partitioning import Partitioner
 from deploy.simulator.scenario import Scenario
 from deploy.simulator.truth import Truth
-from deploy.simulator.wire import SimDefinition, SimRecord
 from schemas.topics import DAY_MS, DEFINITION, SOURCES, Topics
 
 Progress = Callable[[int, int], None]
@@ -34,10 +33,6 @@ _EVENT_TIME_BETWEEN_FLUSHES_MS = 6 * 3_600_000
 _TICK_SECONDS: Final = 0.04
 # Behind by more than this, the schedule is moved rather than caught up: a burst would no longer be the given rate.
 _MOST_BEHIND_SECONDS: Final = 0.25
-
-
-class ProduceError(RuntimeError):
-    """Records could not be written. The message says which topic is missing or uneven, or what the broker answered."""
 
 
 async def load_history(
@@ -174,65 +169,10 @@ class Pace:
         return count
 
 
-class _Writer:
-    """Batches by topic and partition, in the order given, each sent when it is full or pushed."""
-
-    def __init__(self, producer: Any, names: dict[str, str], partitions: int) -> None:
-        self._producer = producer
-        self._names = names
-        self._partition = Partitioner(partitions)
-        self._open: dict[tuple[str, int], Any] = {}
-        self._unacknowledged: set[asyncio.Future[Any]] = set()
-        self._error: BaseException | None = None
-
-    async def write(self, records: Iterable[SimRecord | SimDefinition]) -> None:
-        for topic, key, value, timestamp_ms in records:
-            place = topic, self._partition(key)
-            batch = self._open.get(place)
-            if batch is None:
-                batch = self._open[place] = self._producer.create_batch()
-            if batch.append(timestamp=timestamp_ms, key=key, value=value) is None:
-                await self._send(place, batch)
-                batch = self._open[place] = self._producer.create_batch()
-                batch.append(timestamp=timestamp_ms, key=key, value=value)
-
-    async def push(self) -> None:
-        """Send what is open. Raises ProduceError if anything sent before has failed."""
-        for place, batch in list(self._open.items()):
-            del self._open[place]
-            await self._send(place, batch)
-        self._check()
-
-    async def flush(self) -> None:
-        """Send all and wait for every acknowledgement."""
-        await self.push()
-        if self._unacknowledged:
-            await asyncio.wait(self._unacknowledged)
-        self._check()
-
-    async def _send(self, place: tuple[str, int], batch: Any) -> None:
-        self._check()
-        batch.close()
-        future = await self._producer.send_batch(batch, self._names[place[0]], partition=place[1])
-        self._unacknowledged.add(future)
-        future.add_done_callback(self._acknowledged)
-
-    def _acknowledged(self, future: "asyncio.Future[Any]") -> None:
-        self._unacknowledged.discard(future)
-        error = future.exception() if not future.cancelled() else asyncio.CancelledError()
-        self._error = self._error or error
-
-    def _check(self) -> None:
-        if self._error is not None:
-            raise ProduceError(
-                f"a batch was not written: {self._error!r}; look at the broker's log, then load again"
-            )
-
-
 @asynccontextmanager
 async def _writer(
     kafka: Kafka, topics: Topics, compression: str | None, shorts: tuple[str, ...] = SOURCES
-) -> AsyncIterator[_Writer]:
+) -> AsyncIterator[Batches]:
     names = {name: topics.source(name) for name in shorts}
     options = {"bootstrap_servers": kafka} if isinstance(kafka, str) else dict(kafka)
     producer = AIOKafkaProducer(
@@ -255,6 +195,6 @@ async def _writer(
                 f"{options['bootstrap_servers']}: the source topics need the same number of partitions, found {counts};"
                 " run `shopmeter topics create`"
             )
-        yield _Writer(producer, names, next(iter(counts.values())))
+        yield Batches(producer, names, next(iter(counts.values())))
     finally:
         await producer.stop()

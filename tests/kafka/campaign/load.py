@@ -3,14 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
 from itertools import islice
-from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from deploy.simulator.partitioning import Partitioner
+from deploy.simulator.batches import Batches
 from deploy.simulator.wire import SimDefinition, SimRecord
+from schemas.topics import DEFINITION, SOURCES
 from streams.settings import Settings
 
 BLOCK = 100
@@ -21,8 +20,6 @@ REQUEST_BYTES = 1_048_576
 REQUEST_TIMEOUT_MS = 180_000
 
 Made = SimRecord | SimDefinition
-Place = tuple[str, int]
-"""Short topic, partition."""
 
 
 class Load:
@@ -33,7 +30,6 @@ class Load:
         self.acknowledged = 0
         self._settings = settings
         self._records = iter(records)
-        self._partition_of = Partitioner(settings.partitions)
 
     async def run(
         self, *, rate: float = 0.0, limit: int | None = None, enough: Callable[[], bool] = lambda: False
@@ -54,59 +50,31 @@ class Load:
         )
         await producer.start()
         try:
-            return await self._write(producer, rate, limit, enough)
+            names = {short: self._settings.topics.source(short) for short in (*SOURCES, DEFINITION)}
+            batches = Batches(producer, names, self._settings.partitions, acknowledged=self._acknowledge)
+            return await self._write(batches, rate, limit, enough)
         finally:
             await producer.stop()
 
-    async def _write(self, producer: Any, rate: float, limit: int | None, enough: Callable[[], bool]) -> int:
+    async def _write(
+        self, batches: Batches, rate: float, limit: int | None, enough: Callable[[], bool]
+    ) -> int:
         began, written = time.monotonic(), 0
-        waiting: list[asyncio.Future[Any]] = []
         while not enough():
             size = BLOCK if limit is None else min(BLOCK, limit - written)
             block = list(islice(self._records, size)) if size > 0 else []
             if not block:
                 break
-            for place, records in self._places(block).items():
-                waiting += await self._send(producer, place, records)
+            await batches.write(block)
+            await batches.push()
             written += len(block)
             self.sent += len(block)
             if rate:
                 await asyncio.sleep(max(0.0, began + written / rate - time.monotonic()))
-            if len(waiting) >= WAITING_BATCHES:
-                await asyncio.gather(*waiting)
-                waiting = []
-        await asyncio.gather(*waiting)
+            if batches.unacknowledged >= WAITING_BATCHES:
+                await batches.flush()
+        await batches.flush()
         return written
 
-    def _places(self, block: Iterable[Made]) -> dict[Place, list[Made]]:
-        """The block by topic and partition, in the order in which they are named first."""
-        places: dict[Place, list[Made]] = {}
-        for record in block:
-            places.setdefault((record.topic, self._partition_of(record.key)), []).append(record)
-        return places
-
-    async def _send(self, producer: Any, place: Place, records: Iterable[Made]) -> list[asyncio.Future[Any]]:
-        """Batches of ours: a third of what the client takes for a record sent alone, on a machine that others share."""
-        topic = self._settings.topics.source(place[0])
-        sent: list[asyncio.Future[Any]] = []
-
-        async def send() -> None:
-            batch.close()
-            future = await producer.send_batch(batch, topic, partition=place[1])
-            future.add_done_callback(partial(self._acknowledge, batch.record_count()))
-            sent.append(future)
-
-        batch = producer.create_batch()
-        for record in records:
-            made = {"key": record.key, "value": record.value, "timestamp": record.timestamp_ms}
-            if batch.append(**made) is None:
-                await send()
-                batch = producer.create_batch()
-                batch.append(**made)  # the first is taken whatever its size
-        await send()
-        return sent
-
-    def _acknowledge(self, records: int, future: asyncio.Future[Any]) -> None:
-        # A failed one is raised by `run`.
-        if not future.cancelled() and future.exception() is None:
-            self.acknowledged += records
+    def _acknowledge(self, records: int) -> None:
+        self.acknowledged += records
