@@ -16,6 +16,7 @@ from schemas.topics import INPUTS
 from streams import failpoints
 from streams.engine.options import BrokenAssumption, EngineOptions
 from streams.engine.state import StateStore
+from streams.engine.state.codec import META_KEY, decode_meta
 
 RECORDS_A_CALL = 2_000
 FETCH_BYTES = 4 * 1_048_576
@@ -95,7 +96,52 @@ async def _read(reader: Any, changelog: TopicPartition, store: StateStore, begin
         )  # fmt: skip
         store.wipe()
         start = begin
-    start = max(start, begin)
+    tip = _Tip(store, start)
+    # With the last record that the store holds: a store is an image of this log only if the log still has that.
+    records = await _follow(reader, changelog, store, max(start - 1, begin), end, tip)
+    if not tip.is_there and start > begin:
+        log.warning(
+            "partition %d: the local state holds epoch %d, which the changelog has not; wiped, restored from its"
+            " beginning",
+            changelog.partition, tip.number,
+        )  # fmt: skip
+        store.wipe()
+        records += await _follow(reader, changelog, store, begin, end, tip)
+    if store.meta is None and records:
+        # Every committed epoch leaves a meta record, and compaction keeps the last one.
+        raise BrokenAssumption(
+            f"{changelog.topic}/{changelog.partition}: {records} records were read without a meta record;"
+            " the state is incomplete"
+        )
+    return records
+
+
+class _Tip:
+    """Is the last epoch that a store holds in the changelog?
+
+    A transaction that was committed, and stored, may be aborted after all: the broker lost its markers, and
+    `end_hanging` or the producer's next marker ended it. A store that kept it would go on behind events whose rows
+    nobody sees.
+    """
+
+    def __init__(self, store: StateStore, start: int) -> None:
+        self.number = store.meta.number if store.meta else 0
+        self.is_there = not self.number
+        self._last = start - 1  # where the store's last record was
+
+    def saw(self, offset: int, key: bytes, value: bytes | None) -> None:
+        """A record of the changelog, in order."""
+        if key == META_KEY and value is not None and not self.is_there:
+            number = decode_meta(value).number
+            # At that place stands this epoch or, in a log made anew, another. Compaction takes it away only behind a
+            # later one.
+            self.is_there = number == self.number if offset == self._last else number > self.number
+
+
+async def _follow(
+    reader: Any, changelog: TopicPartition, store: StateStore, start: int, end: int, tip: _Tip
+) -> int:
+    """Apply the records from `start` to `end`. Returns how many there were."""
     reader.seek(changelog, start)
     position, records = start, 0
     while position < end:
@@ -110,6 +156,8 @@ async def _read(reader: Any, changelog: TopicPartition, store: StateStore, begin
             )
         if batch:
             failpoints.reach("restore.batch")
+            for record in batch:
+                tip.saw(record.offset, record.key, record.value)
             store.apply_batch([(record.key, record.value) for record in batch], batch[-1].offset + 1)
             records += len(batch)
             # Neither call above waits while something is fetched: without this, a restore stops the event loop.
@@ -119,12 +167,6 @@ async def _read(reader: Any, changelog: TopicPartition, store: StateStore, begin
         raise BrokenAssumption(
             f"{changelog.topic}/{changelog.partition}: the restore ended at offset {position}, not at {end}:"
             " somebody writes to this changelog although its last owner is fenced"
-        )
-    if store.meta is None and records:
-        # Every committed epoch leaves a meta record, and compaction keeps the last one.
-        raise BrokenAssumption(
-            f"{changelog.topic}/{changelog.partition}: {records} records were read without a meta record;"
-            " the state is incomplete"
         )
     return records
 
