@@ -38,6 +38,8 @@ class Cut(NamedTuple):
     """Monotonic seconds."""
     newest_ms: int
     """The newest event time that the partition has taken."""
+    records: int
+    """Source records that were read for it; 0: only time has passed."""
 
 
 class Committed(NamedTuple):

@@ -131,16 +131,17 @@ class ChunkThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         if fetcher.error_future.done():
             # Nobody else looks at it: heartbeats go on, and nothing comes any more.
             raise BrokenAssumption(f"the client fetches no more: {fetcher.error_future}")
-        chunks = self._drain(fetcher, wanted, assignment)
-        if not chunks:
-            with fetcher._subscriptions.fetch_context():
+        # The client counts this as polling. In a catch-up where something always is there, it would leave the group.
+        with fetcher._subscriptions.fetch_context():
+            chunks = self._drain(fetcher, wanted, assignment)
+            if not chunks:
                 waiter = fetcher._create_fetch_waiter()
                 done, _ = await asyncio.wait([waiter], timeout=timeout)
                 if not done:
                     waiter.cancel()
-            if done and not fetcher._closed:
-                waiter.result()  # raises what ended the group: no right to read, another worker in our slot
-                chunks = self._drain(fetcher, wanted, assignment)
+                elif not fetcher._closed:
+                    waiter.result()  # raises what ended the group: no right to read, another worker in our slot
+                    chunks = self._drain(fetcher, wanted, assignment)
         return Taken(chunks, self._ends())
 
     def _drain(self, fetcher: Any, wanted: Mapping[TopicPartition, int], assignment: int) -> list[Chunk]:

@@ -68,7 +68,8 @@ class Partition:
         self.positions.check(chunk)
         if chunk.records:
             self.processor.observe(now_ms=now_ms, idle=self.ends.idle(self._taken_ms))
-            self._taken_ms = max(self._taken_ms, chunk.taken_ms)
+            # Not the latest of all: behind a clock that was set back no topic would be idle until it has caught up.
+            self._taken_ms = chunk.taken_ms
             before = self.processor.topic_times().get(chunk.topic)
             self.processor.process(chunk.topic, chunk.records)
             self._records += len(chunk.records)
@@ -144,7 +145,8 @@ class Partition:
         epoch = self.processor.flush()
         self._idle = idle
         now = self.flushed_at = time.monotonic()
-        first_chunk_at, self._first_chunk_at, self._records = self._first_chunk_at, None, 0
+        first_chunk_at, self._first_chunk_at = self._first_chunk_at, None
+        records, self._records = self._records, 0
         if epoch is None:
             # Nothing to write is no progress while records wait: a fetch that hangs would never be noticed.
             if not self.has_lag(self.held_back(now)):
@@ -157,13 +159,16 @@ class Partition:
         self._epoch_number += 1
         pending = self.store.begin(epoch, number=self._epoch_number, offsets=offsets, expired=expired)
         newest_ms = max(self.processor.topic_times().values(), default=0)
-        return Cut(epoch, pending, offsets, self.processor.counts(), first_chunk_at or now, newest_ms)
+        return Cut(epoch, pending, offsets, self.processor.counts(), first_chunk_at or now, newest_ms, records)
 
     def committed(self, cut: Cut, changelog_offset: int) -> None:
         """Step 5: the epoch's transaction is committed, write the local store."""
         self.store.commit(cut.pending, changelog_offset)
         failpoints.reach("epoch.stored")
-        self.progress_at = time.monotonic()
+        now = time.monotonic()
+        # An idle partition says every while that it is idle: while records wait that nobody fetches, that is none.
+        if cut.records or not self.has_lag(self.held_back(now)):
+            self.progress_at = now
 
     def note_end(self, topic: str, end: End | None, now: float) -> None:
         """Take note of a fetch response; once for each topic a turn, also without one."""

@@ -69,6 +69,10 @@ class Watchdog:
 
     def _run(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):
-            reason = self.look()
+            try:
+                reason = self.look()
+            except Exception as error:
+                # Else the thread would end, and nobody would look any more.
+                self._exit("the watchdog can't look", error)
             if reason is not None and not self._stop.is_set():
                 self._exit(f"watchdog: {reason}")

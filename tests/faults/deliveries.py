@@ -126,7 +126,7 @@ def _cut(life: int, offset: int) -> Cut:
         report=VALUE,
     )
     pending = MemoryStore(PARTITION).begin(epoch, number=life, offsets={SOURCE: offset})
-    return Cut(epoch, pending, {SOURCE: offset}, {}, 0.0, 0)
+    return Cut(epoch, pending, {SOURCE: offset}, {}, 0.0, 0, 1)
 
 
 async def _abandon(producer: Any) -> None:

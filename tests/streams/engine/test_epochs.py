@@ -17,7 +17,7 @@ from tests.streams.engine.kit import FakeProducer, options, records_of
 def cut_of(epoch: Epoch) -> Cut:
     offsets = {topic: 10 + rank for rank, topic in enumerate(INPUTS)}
     pending = MemoryStore().begin(epoch, number=1, offsets=offsets)
-    return Cut(epoch, pending, offsets, {}, 0.0, 0)
+    return Cut(epoch, pending, offsets, {}, 0.0, 0, 1)
 
 
 def epoch(count: int = 1, **changes: Any) -> Epoch:

@@ -2,9 +2,11 @@
 
 import gc
 
+import pytest
+
 from streams.engine.collector import EVERY_SECONDS, MOST_NEW_OBJECTS, Collector
 from streams.engine.watchdog import Watchdog
-from tests.streams.engine.kit import Exits
+from tests.streams.engine.kit import Exits, ProcessEnded
 
 
 class Clock:
@@ -39,6 +41,17 @@ def test_a_loop_that_does_not_turn_a_process_that_stood_still_and_a_stuck_engine
     assert "stood still" in reason
     watched.reason = "partition 3"
     assert dog.look() == "partition 3"
+
+
+def test_a_look_that_fails_ends_the_process() -> None:
+    class Broken:
+        def stuck(self, now: float) -> str | None:
+            raise RuntimeError("dictionary changed size during iteration")
+
+    exits = Exits()
+    dog = Watchdog(Broken(), exits, loop_lag=10.0, suspended=8.0)
+    with pytest.raises(ProcessEnded, match="the watchdog can't look: RuntimeError"):
+        dog._run()
 
 
 def test_garbage_is_collected_now_and_then_and_at_once_when_objects_pile_up() -> None:
