@@ -6,8 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from processors import progress as receipts
-from processors.forwarding import Kind, read_headers
+from processors.forwarding import Kind, readable
 from schemas.topics import FORWARDED
 from streams.conservation import LEDGER, Account, BooksReader, Check, Mismatch, Sums, compared, within
 from streams.lag import LagReader, PartitionLag
@@ -107,13 +106,8 @@ class _Counter:
 
 def _is_event(record: Any) -> bool:
     """News is no record of the ledger, and what nobody can read was set aside as such: `Pipeline._set_aside`."""
-    try:
-        forwarded = read_headers(record.headers)
-        # A stamp that can't be read is none of ours either.
-        receipts.Progress(0, 1, receipts.fresh()).taken(forwarded.stamp)
-    except (LookupError, ValueError, AttributeError):
-        return False
-    return forwarded.kind is Kind.EVENT
+    forwarded = readable(record.headers)
+    return forwarded is not None and forwarded.kind is Kind.EVENT
 
 
 async def _scan(settings: Settings, place: TopicPartition, begin: int, end: int) -> Sequence[Any]:

@@ -17,7 +17,7 @@ from msgspec import Struct
 from processors.dead_letters import headers_size
 from processors.keeping import Kept
 from processors.orders import Capture
-from processors.progress import FROM
+from processors.progress import FROM, read_stamp
 from schemas.epoch import NEVER, Outgoing, SourceRecord, StateReader, Stored
 from schemas.topics import FORWARDED, MAX_EVENT_BYTES
 
@@ -135,6 +135,16 @@ def read_headers(headers: Sequence[tuple[str, bytes]]) -> Forwarded:
     found = dict(headers[:3])  # ours stand before the event's own
     kind = Kind(found[KIND].decode())
     return Forwarded(found[FROM], kind, found[TOPIC].decode() if kind is Kind.EVENT else "")
+
+
+def readable(headers: Sequence[tuple[str, bytes]]) -> Forwarded | None:
+    """The same of a record that anybody may have written. None: we have not."""
+    try:
+        forwarded = read_headers(headers)
+        read_stamp(forwarded.stamp)
+    except (LookupError, ValueError, AttributeError):  # the last: a header without a value
+        return None
+    return forwarded
 
 
 def read_news(kind: Kind, value: bytes) -> News:

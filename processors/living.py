@@ -107,15 +107,20 @@ class Living:
         self._people.dirty[person.key] = person
         if len(events) > 1:
             events.sort(key=_by_time)
-        for event in events:
-            handle = OF_PEOPLE[event.__class__]
-            if handle is not None:
-                handle(shop, event, event.occurred_at, person)
-            elif event.__class__ is NotificationSent:
-                self._notifications.sent(event, event.occurred_at, tenant, person.name)
-            elif self._orders.captured(event, event.occurred_at, tenant, person):
-                for home, news in self._news.first_captured(tenant.store_id, event.order_id):
-                    yield home, news, bound
+        try:
+            for event in events:
+                handle = OF_PEOPLE[event.__class__]
+                if handle is not None:
+                    handle(shop, event, event.occurred_at, person)
+                elif event.__class__ is NotificationSent:
+                    self._notifications.sent(event, event.occurred_at, tenant, person.name)
+                elif self._orders.captured(event, event.occurred_at, tenant, person):
+                    for home, news in self._news.first_captured(tenant.store_id, event.order_id):
+                        yield home, news, bound
+        except Exception as error:
+            # Of a whole epoch, whoever reads the line must know which event it was.
+            error.add_note(f"{type(event).__name__} {event.event_id!r}")
+            raise
 
 
 OF_PEOPLE: Final[dict[type, Handler | None]] = {**HANDLERS, OrderCaptured: None, NotificationSent: None}

@@ -4,7 +4,8 @@ A record ends in exactly one bucket. What the rows say is a function of the set 
 nor repeats, nor where an epoch was cut or a worker died, changes them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from operator import length_hint
 from typing import Any, Final
 
 import msgspec
@@ -18,7 +19,7 @@ from processors.counters import FORWARDED as FORWARDED_BUCKET
 from processors.dead_letters import Refusals, Skips
 from processors.definitions import Definitions
 from processors.flush import Flush
-from processors.forwarding import KIND, Change, Kind, forward_event, read_headers
+from processors.forwarding import KIND, Change, Kind, forward_event, read_headers, readable
 from processors.person import Tenant
 from processors.progress import Progress
 from processors.resume import META_FORMAT, Meta, resume
@@ -132,7 +133,13 @@ class Pipeline:
 
     def process(self, topic: str, records: Sequence[SourceRecord]) -> None:
         """See PartitionProcessor."""
-        good = self._judge(topic, records)
+        reading = iter(records)
+        try:
+            good = self._judge(topic, reading)
+        except Exception as error:
+            # Whoever reads the line must know which record to skip.
+            error.add_note(f"offset {records[-1 - length_hint(reading)].offset}")
+            raise
         # One question for the whole chunk: a question for each event costs a tenth of its way.
         known = self._state.seen_among([one[0] for one in good])
         shop = self._shop
@@ -164,7 +171,7 @@ class Pipeline:
         self._refusals.end_chunk(topic, len(records))
         shop.waiting.events += len(good)
 
-    def _judge(self, topic: str, records: Sequence[SourceRecord]) -> list[_Judged]:
+    def _judge(self, topic: str, records: Iterator[SourceRecord]) -> list[_Judged]:
         """Decode, and tell apart what can't be counted, is not in time, or belongs elsewhere. The rest is returned."""
         tenants, stores, homes, partition = self._tenants, self._stores, self._homes, self.partition
         watermark, latest, record_time = self.watermark, self._times.get(topic, 0), self._record_time
@@ -274,24 +281,18 @@ class Pipeline:
     def _set_aside(self, topic: str, record: SourceRecord) -> None:
         """A record that somebody skips: a dead letter, but in the ledger only if it is a record of the ledger."""
         aside, field = self._books.open(record.timestamp // HOUR_MS), ""
-        if topic == FORWARDED and not self._receipted(record):
+        forwarded = readable(record.headers) if topic == FORWARDED else None
+        if forwarded is not None:
+            # Without a receipt the sender's debt would hold the floor of all state until its next message.
+            self._progress.taken(forwarded.stamp)
+        if topic != FORWARDED or (forwarded is not None and forwarded.kind is Kind.EVENT):
+            aside[READ] += 1
+        else:
             # News, or none of ours: no sender counted it as forwarded, and counted as read here it would be one
             # too many in that account for ever. A tally without a READ is not entered, and this field keeps the
             # letter out of the account of letters.
             field = KIND
-        else:
-            aside[READ] += 1
         self._reject(topic, record, Reason.SKIPPED, field, aside)
-
-    def _receipted(self, record: SourceRecord) -> bool:
-        """Receipt a forwarded record. Is it an event? One whose headers can't be read is not: it is none of ours."""
-        try:
-            forwarded = read_headers(record.headers)
-            # Without it the sender's debt would hold the floor of all state until its next message.
-            self._progress.taken(forwarded.stamp)
-        except (LookupError, ValueError, AttributeError):  # the last: a header without a value
-            return False
-        return forwarded.kind is Kind.EVENT
 
     def _reject(
         self,

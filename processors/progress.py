@@ -10,7 +10,7 @@ receipt's writer sent on, and so never a floor above a message that is still on 
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -56,6 +56,21 @@ def fresh() -> Saved:
     return Saved(0, {}, [], {})
 
 
+class Stamp(NamedTuple):
+    """What a message says of itself: who sent it as which number, judged by which bound (ms), at which clock."""
+
+    sender: int
+    number: int
+    bound: int
+    clock: int
+
+
+def read_stamp(header: bytes) -> Stamp:
+    """The stamp in the header `FROM`. ValueError for one that we did not write."""
+    sender, number, bound, clock = map(int, header.split(b":"))
+    return Stamp(sender, number, bound, clock)
+
+
 class Progress:
     """One partition's part in it: numbers what it sends, receipts what it takes, and knows the floor."""
 
@@ -77,7 +92,7 @@ class Progress:
 
     def taken(self, header: bytes) -> int:
         """A message was taken. Returns its bound."""
-        sender, number, bound, clock = map(int, header.split(b":"))
+        sender, number, bound, clock = read_stamp(header)
         self.saved.received[sender] = number
         self.clock = max(self.clock, clock)
         return bound

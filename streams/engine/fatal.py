@@ -28,7 +28,10 @@ def exit_now(reason: str, cause: BaseException | None = None) -> NoReturn:
     # A pipe that nobody empties would hold us in the log for ever, with partitions that are ours and stand still.
     last = threading.Timer(LOG_SECONDS, os._exit, (EXIT_FATAL,))
     last.daemon = True
-    line = f"{reason}: {type(cause).__name__}: {cause}" if cause is not None else reason
+    line = reason
+    if cause is not None:
+        notes = "".join(f" ({note})" for note in getattr(cause, "__notes__", ()))  # which record it was
+        line = f"{reason}: {type(cause).__name__}: {cause}{notes}"
     try:
         last.start()
         log.critical("fatal: %s; exit %d, nothing more is committed", line, EXIT_FATAL)
