@@ -2,7 +2,8 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import psutil
@@ -124,29 +125,36 @@ def test_an_error_in_a_stream_is_raised_with_its_number(client: Any) -> None:
     assert caught.value.code == 395
 
 
+@asynccontextmanager
+async def slow_queries(asking: Any, watching: Any) -> AsyncIterator[None]:
+    """More slow queries than there are threads for them, all through the block; over when it ends."""
+    slow = [asyncio.create_task(asking.query(SLOW)) for _ in range(12)]
+    running = "SELECT count() FROM system.processes WHERE query LIKE 'SELECT sleep%'"
+    while (await watching.query(running)).result_rows[0][0] < 8:
+        assert not any(task.done() for task in slow)
+    yield
+    assert not any(task.done() for task in slow)
+    for task in slow:
+        task.cancel()
+    await asyncio.gather(*slow, return_exceptions=True)
+
+
 async def test_the_asynchronous_client_works_beside_a_slow_reader(
     clickhouse: ClickHouseEndpoint, clickhouse_database: str
 ) -> None:
     client = await clickhouse.async_client(clickhouse_database)
     reader = await clickhouse.async_client(clickhouse_database, reader=True)
     await client.command("CREATE TABLE t (a Int64) ENGINE = MergeTree ORDER BY a")
-    # More slow queries than readers have threads: what waits for a thread is not the writer.
-    slow = [asyncio.create_task(reader.query(SLOW)) for _ in range(12)]
-    running = "SELECT count() FROM system.processes WHERE query LIKE 'SELECT sleep%'"
-    while (await client.query(running)).result_rows[0][0] < 8:
-        assert not any(task.done() for task in slow)
-    for _ in range(5):
-        assert await client.ping()
-        await client.insert("t", [[1], [2]])
-    assert (await client.query("SELECT count() FROM t")).result_rows == [(10,)]
-    assert not any(task.done() for task in slow)
-    with pytest.raises(DatabaseError) as caught:
-        await client.query("SELECT * FROM nope")
-    assert caught.value.code == 60
+    # What waits for a thread is not the writer.
+    async with slow_queries(reader, client):
+        for _ in range(5):
+            assert await client.ping()
+            await client.insert("t", [[1], [2]])
+        assert (await client.query("SELECT count() FROM t")).result_rows == [(10,)]
+        with pytest.raises(DatabaseError) as caught:
+            await client.query("SELECT * FROM nope")
+        assert caught.value.code == 60
     await client.command("KILL QUERY WHERE query LIKE 'SELECT sleep%' SYNC")
-    for task in slow:
-        task.cancel()
-    await asyncio.gather(*slow, return_exceptions=True)
     await client.close()
     await reader.close()
 
@@ -157,20 +165,12 @@ async def test_slow_readers_on_the_full_port_hold_up_no_insert(
     client = await clickhouse.async_client(clickhouse_database)
     reader = await clickhouse.async_client(clickhouse_database, reader=True)
     await client.command("CREATE TABLE t (a Int64) ENGINE = MergeTree ORDER BY a")
-    slow = [asyncio.create_task(client.query(SLOW)) for _ in range(12)]
-    running = "SELECT count() FROM system.processes WHERE query LIKE 'SELECT sleep%'"
-    while (await reader.query(running)).result_rows[0][0] < 8:
-        assert not any(task.done() for task in slow)
-    for _ in range(5):
-        await client.insert("t", [[1], [2]], column_names=["a"], column_type_names=["Int64"])
-    # Nor do readers wait for them.
-    assert (await reader.query("SELECT count() FROM t")).result_rows == [(10,)]
-    assert not any(task.done() for task in slow)
-    for _ in range(2):
-        await client.command("KILL QUERY WHERE query LIKE 'SELECT sleep%' SYNC")
-    for task in slow:
-        task.cancel()
-    await asyncio.gather(*slow, return_exceptions=True)
+    async with slow_queries(client, reader):
+        for _ in range(5):
+            await client.insert("t", [[1], [2]], column_names=["a"], column_type_names=["Int64"])
+        # Nor do readers wait for them.
+        assert (await reader.query("SELECT count() FROM t")).result_rows == [(10,)]
+    await client.command("KILL QUERY WHERE query LIKE 'SELECT sleep%' SYNC")
     await client.close()
     await reader.close()
 
