@@ -25,8 +25,9 @@ from tests.kafka.pipeline_kit import PARTITIONS, Installation
 # Seconds of event time in a second: what a fault holds up for a minute stays within the allowed lateness.
 LIFE = 300.0
 LONGEST_SECONDS = 3 * 3_600
-# Of a long case: as many as an ordinary shop's people leave in two weeks.
-RECORDS_A_PERSON = 270
+# Of a long case: twice what the simulator's ordinary person leaves in the three weeks that an hour is (`LIFE`), so that
+# a soak's history is that of 200,000 people.
+RECORDS_A_PERSON = 80
 
 Change = Callable[[Iterator[SimRecord]], Iterable[SimRecord]]
 """What becomes of a history on its way."""
