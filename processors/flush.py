@@ -79,30 +79,39 @@ class Flush:
         tenant, name, clock = person.tenant, person.name, self._clock
         store_id, calendar = tenant.store_id, tenant.calendar
         sessions, exposures = self._rows["sessions"], self._rows["exposures"]
+        # What is withdrawn goes under keys of its own, with the day: a session of the same name that is born on another
+        # day must not compact it away before every sink has read it.
         for key, (born, shown) in person.withdrawn.items():
             if born:
-                sessions[_key((store_id, name, key))] = _encode(
+                sessions[_key((store_id, name, key, born))] = _encode(
                     deleted_session_row(store_id, name, key, born, clock)
                 )
                 for widget in shown:
-                    exposures[_key((store_id, name, key, widget))] = _encode(
+                    exposures[_key((store_id, name, key, widget, born))] = _encode(
                         deleted_exposure_row(store_id, name, key, widget, born, clock)
                     )
         for key, session in person.dirty_sessions.items():
             state = session.state
-            row_key = _key((store_id, name, key))
             if session.is_empty:
                 if state.born:
-                    sessions[row_key] = _encode(deleted_session_row(store_id, name, key, state.born, clock))
+                    sessions[_key((store_id, name, key, state.born))] = _encode(
+                        deleted_session_row(store_id, name, key, state.born, clock)
+                    )
                 continue
             view = session.refresh()
             if not state.born:
                 state.born = _day(view.start)
-            sessions[row_key] = _encode(
+            # Born again on its day within the epoch: of two rows of one version, which would count?
+            is_again = key in person.withdrawn
+            if is_again:
+                sessions.pop(_key((store_id, name, key, state.born)), None)
+            sessions[_key((store_id, name, key))] = _encode(
                 session_row(store_id, tenant.store, calendar, name, session, view, clock)
             )
             widgets = list(state.exposures) if session.head != view.head else list(session.widgets)
             for widget in widgets:
+                if is_again:
+                    exposures.pop(_key((store_id, name, key, widget, state.born)), None)
                 exposures[_key((store_id, name, key, widget))] = _encode(
                     exposure_row(store_id, calendar, name, session, view, widget, clock)
                 )

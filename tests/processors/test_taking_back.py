@@ -4,6 +4,7 @@ import pytest
 
 from processors import journal
 from schemas.stores import Store
+from schemas.topics import DAY_MS
 from tests.driver import PipelineDriver
 from tests.golden.cases import MINUTE, TEN, event
 from tests.oracle.recompute import recompute
@@ -69,3 +70,14 @@ def test_an_order_that_joins_a_session_made_again_and_goes_in_the_same_epoch_lea
         [login(TEN + 2 * MINUTE, ANN), bought(TEN + 4 * MINUTE, BOB), bought(TEN, CID)],
     )
     assert driver.rows()["sessions"]["acme", "c:bob", f"g:web:{TEN}"].orders == 0
+
+
+def test_a_session_id_that_lost_its_events_and_is_used_again_another_day_leaves_no_row_of_the_first() -> None:
+    """Not in the compacted topic of rows either: `PipelineDriver.rows` looks at both."""
+    again = {"session_id": "s"}
+    driver = together(
+        [stay(TEN, **again), login(TEN + MINUTE, BOB)],
+        [login(TEN - MINUTE, ANN)],
+        [event("session", "activity", TEN + DAY_MS, **BOB, **again)],
+    )
+    assert driver.rows()["sessions"]["acme", "c:bob", "s:s"].started_at == TEN + DAY_MS
