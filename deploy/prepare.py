@@ -8,6 +8,7 @@ from typing import Final
 from deploy.local.errors import LocalStackError
 from deploy.local.ports import LOOPBACK
 from schemas.stores import Store
+from streams.directories import make_private
 from streams.settings import Settings
 
 ANSWER_SECONDS: Final = 5.0
@@ -40,7 +41,7 @@ def write_default_stores(settings: Settings) -> None:
     """Give a fresh data directory a `stores.toml` with one store, `acme`; one that is there stays as it is."""
     path = settings.stores_file
     if path == settings.data_dir / "stores.toml" and not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(path.parent)
         path.write_text(DEFAULT_STORES, encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 from clickhouse_connect import get_client
-from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 from clickhouse_migrations.connection import ClickhouseConnectConnection
 from clickhouse_migrations.exceptions import MigrationException
 from clickhouse_migrations.migration import MigrationStorage
@@ -36,6 +36,10 @@ class MigrationFailed(Exception):
     """The migration did not come to its end. What was applied stays; running it again goes on from there."""
 
 
+class ServerAway(MigrationFailed):
+    """No ClickHouse answers at the address."""
+
+
 class Migrated(NamedTuple):
     """What a run changed. Empty twice: everything was there already."""
 
@@ -46,7 +50,7 @@ class Migrated(NamedTuple):
 
 
 def migrate(address: Address, stores: Mapping[str, Store], *, directory: Path = DIRECTORY) -> Migrated:
-    """Create the database, apply what is missing, load the stores. Raises MigrationFailed."""
+    """Create the database, apply what is missing, load the stores. Raises MigrationFailed, ServerAway."""
     try:
         with get_client(**address.client_options()) as first:
             first.command(f"CREATE DATABASE IF NOT EXISTS `{address.database}`")
@@ -54,7 +58,10 @@ def migrate(address: Address, stores: Mapping[str, Store], *, directory: Path = 
             return migrate_with(client, stores, directory=directory)
     except (ClickHouseError, OSError) as error:
         said = " ".join(str(error).split())[:500]
-        raise MigrationFailed(f"{address.url}, database {address.database}: {said}") from error
+        # Refused, cut off or timed out; an error of ClickHouse itself has a code.
+        is_away = isinstance(error, OperationalError) and error.code is None
+        kind = ServerAway if is_away else MigrationFailed
+        raise kind(f"{address.url}, database {address.database}: {said}") from error
 
 
 def migrate_with(client: Any, stores: Mapping[str, Store], *, directory: Path = DIRECTORY) -> Migrated:

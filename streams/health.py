@@ -17,6 +17,7 @@ from mode import Service
 from prometheus_client import CollectorRegistry
 from prometheus_client.aiohttp import make_aiohttp_handler
 
+from streams.directories import make_private
 from streams.settings import Settings
 from streams.signals import Readiness
 
@@ -59,7 +60,10 @@ def run_file(data_dir: Path, role: str, instance: str) -> Path:
 
 
 def read_endpoint(data_dir: Path, role: str, instance: str = "0") -> Endpoint | None:
-    """The endpoint of a process that runs, None when none does: a killed one leaves its file behind."""
+    """The endpoint of a process that runs, None when none does: a killed one leaves its file behind.
+
+    Its pid may be another process's by now. That is borne here: no command decides anything by this file.
+    """
     try:
         endpoint = msgspec.json.decode(run_file(data_dir, role, instance).read_bytes(), type=Endpoint)
         os.kill(endpoint.pid, 0)
@@ -125,7 +129,7 @@ class HealthServer:
         await self.stop()
 
     def _write(self, endpoint: Endpoint) -> None:
-        self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(self._file.parent)
         # Renamed into place: who waits for the file must not read half of it.
         unfinished = self._file.with_suffix(f".{endpoint.pid}.tmp")
         unfinished.write_bytes(msgspec.json.encode(endpoint))

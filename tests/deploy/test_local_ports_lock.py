@@ -1,17 +1,21 @@
 """Who holds a port, and who holds a data directory: both are named, and neither outlives its holder."""
 
+import fcntl
 import os
 import socket
+import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from deploy.local import ports
-from deploy.local.errors import DirectoryLocked, PortBusy
-from deploy.local.lock import DataLock, read_holder
+from deploy.local.errors import DirectoryLocked, LocalStackError, PortBusy
+from deploy.local.lock import DataLock, is_held, read_holder
+from streams.directories import make_private
 
 
 @pytest.fixture
@@ -82,7 +86,51 @@ def test_a_lock_ends_with_its_holder_even_by_sigkill(tmp_path: Path) -> None:
     finally:
         holder.kill()
         holder.communicate()
+    assert read_holder(tmp_path) is not None
+    assert not is_held(tmp_path)
     with DataLock(tmp_path):
+        assert is_held(tmp_path)
         now = read_holder(tmp_path)
         assert now is not None
         assert now.pid == os.getpid()
+
+
+def test_a_command_that_only_looks_is_not_taken_for_a_holder(tmp_path: Path) -> None:
+    with DataLock(tmp_path):
+        pass
+    look = (tmp_path / "lock").open("rb")
+    fcntl.flock(look, fcntl.LOCK_SH)
+    threading.Timer(0.03, look.close).start()
+    with DataLock(tmp_path):
+        pass
+
+
+def mode_of(directory: Path) -> int:
+    return stat.S_IMODE(directory.stat().st_mode)
+
+
+def test_a_directory_that_others_use_is_refused_and_stays_as_it_was(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "theirs").write_text("")
+    shared.chmod(0o1777)
+    with pytest.raises(LocalStackError, match=rf"{shared}: others can read it.*--data"), DataLock(shared):
+        pass
+    assert mode_of(shared) == 0o1777
+    assert [path.name for path in shared.iterdir()] == ["theirs"]
+
+
+def test_an_empty_directory_and_our_own_are_closed_to_others(tmp_path: Path) -> None:
+    directory = tmp_path / "data"
+    directory.mkdir()
+    for _ in ("empty", "ours"):
+        directory.chmod(0o755)
+        with DataLock(directory):
+            assert mode_of(directory) == 0o700
+
+
+def test_a_directory_that_a_worker_made_first_is_taken(tmp_path: Path) -> None:
+    data = tmp_path / ".shopmeter"
+    make_private(data / "state" / "0")
+    with DataLock(data):
+        assert mode_of(data) == 0o700

@@ -9,7 +9,7 @@ from schemas.stores import Store
 from schemas.tables import TABLES
 from sinks.clickhouse import Address
 from sinks.ddl import TABLES_FILE, rendered_files
-from sinks.migrate import DIRECTORY, Migrated, MigrationFailed, migrate
+from sinks.migrate import DIRECTORY, Migrated, MigrationFailed, ServerAway, migrate
 from tests.fixtures.clickhouse import ClickHouseEndpoint
 from tests.sinks.reading import Warehouse
 
@@ -64,8 +64,14 @@ def test_a_migration_that_was_changed_after_it_ran_is_refused(
 
 
 def test_a_server_that_is_away_is_one_clear_line() -> None:
-    with pytest.raises(MigrationFailed, match=r"^http://127.0.0.1:1, database shopmeter: "):
+    with pytest.raises(ServerAway, match=r"^http://127.0.0.1:1, database shopmeter: "):
         migrate(Address("http://127.0.0.1:1", "shopmeter"), {})
+
+
+def test_a_server_that_refuses_is_not_away(clickhouse: ClickHouseEndpoint) -> None:
+    with pytest.raises(MigrationFailed) as refused:
+        migrate(Address(clickhouse.url, "no`name"), {})
+    assert not isinstance(refused.value, ServerAway)
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8123", "clickhouse://x", "http://"])

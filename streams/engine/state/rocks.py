@@ -25,6 +25,7 @@ from typing import Any, Final
 from msgspec import MsgspecError, Struct, msgpack
 from rocksdict import Rdict, ReadOptions, WriteBatch, WriteOptions
 
+from streams.directories import make_private
 from streams.engine.state.codec import (
     HEAD_BYTES,
     META_KEY,
@@ -98,7 +99,7 @@ class RocksStore(OverlaidStore):
         self._write_options: Any = WriteOptions()
         self._write_options.disable_wal = True
         self._db: Any = None
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_private(directory)
         self._lock = DirectoryLock(directory / f"{partition}.lock")
         try:
             self._open()

@@ -121,6 +121,23 @@ async def test_servers_that_do_not_answer(monkeypatch: pytest.MonkeyPatch) -> No
     assert list(await broken()) == ["Kafka", "ClickHouse", "Clock"]
 
 
+async def test_where_the_settings_name_servers_nothing_of_a_local_stack_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SHOPMETER_KAFKA__BOOTSTRAP", "127.0.0.1:1")
+    monkeypatch.setenv("SHOPMETER_CLICKHOUSE__URL", "http://127.0.0.1:1")
+    monkeypatch.setattr("deploy.local.java._candidates", lambda: iter(()))
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name in ("jgo", "chdb") else real(name)
+    )
+    with socket.create_server((ports.LOOPBACK, 0)) as probe:
+        monkeypatch.setattr(doctor, "Ports", lambda: Ports(probe=probe.getsockname()[1]))
+        checks = {check.name: check for check in await examine(None, free_bytes=0)}
+    for name in ("Java", "Jars", "Engine", "Ports"):
+        assert checks[name] == Check(name, "note", "not needed: the settings name servers")
+
+
 @pytest.mark.kafka
 @pytest.mark.clickhouse
 async def test_topics_and_schema_that_are_not_there(
@@ -168,8 +185,9 @@ def test_settings_win_over_a_stack_and_the_stack_over_defaults(
     assert found.here().stack is None
 
 
-def test_a_stack_that_was_killed_is_not_found(tmp_path: Path) -> None:
+def test_a_stack_that_was_killed_is_not_found_though_its_pid_is_anothers(tmp_path: Path) -> None:
     data = tmp_path / ".shopmeter"
     data.mkdir()
-    (data / "supervisor.json").write_text('{"pid": 4194304, "started_at": "", "urls": {"kafka": "x:1"}}')
+    (data / "lock").touch()
+    (data / "supervisor.json").write_text(f'{{"pid": {os.getppid()}, "started_at": "", "urls": {{}}}}')
     assert found.here().stack is None
