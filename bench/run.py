@@ -32,10 +32,14 @@ async def measure(plan: Plan, data: Path, say: Say, outcome: Outcome) -> None:
 
 
 def _keep_logs(directory: Path, data: Path) -> Path:
-    """Put the processes' logs where they outlast the run."""
+    """Put the processes' logs where they outlast the run, as far as there are any."""
     kept = data / "failed-logs"
     shutil.rmtree(kept, ignore_errors=True)
-    shutil.copytree(directory / "logs", kept)
+    kept.mkdir(parents=True)
+    for logs in (directory / "logs", directory / "kafka" / "logs"):
+        # A broker that does not start leaves its own alone; an error here would hide that one.
+        if logs.is_dir():
+            shutil.copytree(logs, kept, dirs_exist_ok=True)
     return kept
 
 

@@ -146,7 +146,7 @@ async def running(directory: Path, say: Say) -> AsyncIterator[Stack]:
     url = f"http://{ports.LOOPBACK}:{port}"
     async with Supervisor(signals=True) as supervisor:
         say("starting the broker and the ClickHouse endpoint")
-        await supervisor.start(await asyncio.to_thread(broker.prepare))
+        await supervisor.start(await broker.prepared())
         argv = (
             sys.executable,
             "-m",

@@ -1,20 +1,22 @@
 """The demo from start to end: stack up, history loaded once, live traffic, and the comparison at the end.
 
-The account of what was sent is closed before the stack stops, also on Ctrl-C, so that the next run can go on from it.
+The account of what was sent is closed before the stack stops, whatever ends the demo (the time, Ctrl-C, a service that
+died, a view that failed), so that the next run can go on from it.
 """
 
 import asyncio
-import json
+import signal
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from deploy.demo import memory
-from deploy.demo.figures import DIFFERENCES_SHOWN, Figures, differences, expected_figures, read_figures
+from deploy.demo.figures import Figures, differences, expected_figures, read_figures
 from deploy.demo.memory import DemoState
+from deploy.demo.report import Report, tell
 from deploy.demo.view import View
 from deploy.local.errors import LocalStackError
 from deploy.local.lock import DataLock
@@ -30,7 +32,7 @@ STORE: Final = "acme"
 # A calmer shop than the simulator's own: its history is to be read while someone watches.
 VISITS_PER_WEEK: Final = 0.5
 VISIBLE_SECONDS: Final = 120.0
-# After Ctrl-C what is under way is acknowledged and accounted for; after so long it is given up.
+# At the end what is under way is acknowledged and accounted for; after so long it is given up.
 CLOSING_SECONDS: Final = 20.0
 
 
@@ -57,41 +59,6 @@ class DemoOptions:
     ports: Ports | None = None
 
 
-@dataclass
-class Report:
-    """What the comparison found."""
-
-    expected: Figures
-    found: Figures
-    differences: dict[str, list[str]]
-    notes: list[str]
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def is_equal(self) -> bool:
-        """Everything was as the simulator knew it."""
-        return not any(self.differences.values())
-
-    def as_json(self) -> str:
-        """One line: buckets, totals, expected, equal flags, seconds of each stage."""
-        return json.dumps(
-            {
-                "ok": self.is_equal,
-                "read": self.found.read,
-                "buckets": self.found.bucket_totals(),
-                "totals": self.found.money_totals(),
-                "expected": {
-                    "read": self.expected.read,
-                    "buckets": self.expected.bucket_totals(),
-                    "totals": self.expected.money_totals(),
-                },
-                "equal": {part: not lines for part, lines in self.differences.items()},
-                "notes": self.notes,
-                "seconds": {stage: round(seconds, 1) for stage, seconds in self.seconds.items()},
-            }
-        )
-
-
 async def run_demo(options: DemoOptions, steps: Steps) -> int:
     """Play the demo; the exit code. Raises LocalStackError, and whatever ends a stack."""
     began = time.monotonic()
@@ -113,13 +80,15 @@ async def run_demo(options: DemoOptions, steps: Steps) -> int:
         if report is not None:
             report.seconds["total"] = time.monotonic() - began
     if report is None:
-        return supervisor.exit_code
-    _tell(report)
+        # Who gave a length waits for the comparison: 0 would tell a script that all was equal.
+        without = 0 if options.seconds is None else 128 + signal.SIGINT
+        return supervisor.exit_code or without
+    tell(report)
     return 0 if report.is_equal else 1
 
 
-async def _beside(demo: "Demo", supervisor: Supervisor) -> Report | None:
-    """Play while the supervisor watches; on a signal close the account first."""
+async def _beside(demo: "Demo", supervisor: Supervisor) -> Report:
+    """Play while the supervisor watches. ServiceFailed if a service dies."""
     playing = asyncio.create_task(demo.play())
     watching = asyncio.create_task(supervisor.watch())
     try:
@@ -127,11 +96,6 @@ async def _beside(demo: "Demo", supervisor: Supervisor) -> Report | None:
         if not playing.done():
             watching.result()  # raises: a service died
         return playing.result()
-    except asyncio.CancelledError:
-        demo.stop.set()
-        demo.is_interrupted = True
-        await asyncio.wait({playing}, timeout=CLOSING_SECONDS)
-        raise
     finally:
         for task in (playing, watching):
             task.cancel()
@@ -142,13 +106,12 @@ class Demo:
     """One run on a stack that is up."""
 
     def __init__(self, options: DemoOptions, stack: Stack, steps: Steps) -> None:
-        self.stop: Final = asyncio.Event()
-        self.is_interrupted = False
         self.seconds: Final[dict[str, float]] = {}
         self._options = options
         self._stack = stack
         self._steps = steps
         self._reader: Final[Server] = server_of(stack.settings)._replace(url=stack.urls.reader)
+        self._stop: Final = asyncio.Event()
         self._notes: list[str] = []
         self._state: DemoState | None = None
 
@@ -165,12 +128,10 @@ class Demo:
                 loading.cancel()
                 raise
 
-    async def play(self) -> Report | None:
-        """All of it; None if it was interrupted before the comparison."""
+    async def play(self) -> Report:
+        """All of it. Cancelled, it closes the account first; so it is where no time was given."""
         state = await self._begin()
         await self._live(state)
-        if self._options.seconds is None or self.is_interrupted:
-            return None
         await self._until_visible("visible")
         found = (await asyncio.to_thread(read_figures, self._reader)).less(state.baseline)
         expected = expected_figures(state.truth)
@@ -222,39 +183,39 @@ class Demo:
         return state
 
     async def _live(self, state: DemoState) -> None:
-        options, settings = self._options, self._stack.settings
-        if self.stop.is_set():
-            return
+        options, settings, stop = self._options, self._stack.settings, self._stop
         state.is_whole = False
         memory.save(options.data, state)
         if options.seconds is not None:
-            asyncio.get_running_loop().call_later(options.seconds, self.stop.set)
+            asyncio.get_running_loop().call_later(options.seconds, stop.set)
         clock = time.monotonic()
         self._steps.hush()
         with View(self._reader, self._stack.urls, rate=options.rate, seconds=options.seconds) as view:
+            kafka = settings.kafka.bootstrap
             sending = asyncio.create_task(
-                run_live(
-                    state.scenario,
-                    settings.kafka.bootstrap,
-                    settings.topics,
-                    options.rate,
-                    self.stop,
-                    state.truth,
-                )
+                run_live(state.scenario, kafka, settings.topics, options.rate, stop, state.truth)
             )
-            showing = asyncio.create_task(view.run(self.stop))
+            showing = asyncio.create_task(view.run(stop))
             try:
-                # A view that fails must not leave records out of the account: the sender is ended in order first.
                 await asyncio.wait({sending, showing}, return_when=asyncio.FIRST_EXCEPTION)
-                self.stop.set()
-                await sending
-                await showing
             finally:
+                # Whatever ended it: an account left open costs the next run its history.
+                await self._close(state, sending)
                 for task in (sending, showing):
                     task.cancel()
-        state.is_whole = True
-        memory.save(options.data, state)
+        for task in (sending, showing):
+            if task.done():
+                task.result()  # raises: this is why it is over
         self.seconds["live"] = time.monotonic() - clock
+
+    async def _close(self, state: DemoState, sending: asyncio.Task[Any]) -> None:
+        """End the sender in order; the account is whole if all it sent was acknowledged."""
+        self._stop.set()
+        if not sending.done():
+            await asyncio.wait({sending}, timeout=CLOSING_SECONDS)
+        if sending.done() and sending.exception() is None:
+            state.is_whole = True
+            memory.save(self._options.data, state)
 
     async def _until_visible(self, stage: str) -> None:
         clock = time.monotonic()
@@ -313,23 +274,3 @@ def _every_second(told: Any) -> Any:
             told(*values)
 
     return seldom
-
-
-def _tell(report: Report) -> None:
-    """The summary for people, then the line for scripts."""
-    counts = "   ".join(
-        f"{name.replace('_', ' ')} {count:,}" for name, count in report.found.bucket_totals().items()
-    )
-    print(f"\n   {report.found.read:,} records   {counts}")
-    for currency, totals in report.found.money_totals().items():
-        parts = "   ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in totals.items())
-        print(f"   {currency} (minor units)   {parts}")
-    for part, lines in report.differences.items():
-        print(
-            f" {'✗' if lines else '✓'} {part.replace('_', ' '):<16} {'NOT EQUAL' if lines else 'equal to what was sent'}"
-        )
-        for text in lines[:DIFFERENCES_SHOWN]:
-            print(f"     {text}")
-        if len(lines) > DIFFERENCES_SHOWN:
-            print(f"     and {len(lines) - DIFFERENCES_SHOWN} more")
-    print(report.as_json(), flush=True)

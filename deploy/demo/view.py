@@ -6,6 +6,7 @@ import time
 import urllib.request
 from typing import Any, Final, NamedTuple, Self
 
+from deploy.console import console
 from deploy.demo.figures import BUCKETS
 from deploy.query import Server, rows
 from deploy.stack import Urls
@@ -97,11 +98,9 @@ class View:
     """Shows snapshots for the length of a `with` block."""
 
     def __init__(self, server: Server, urls: Urls, *, rate: float, seconds: float | None) -> None:
-        from rich.console import Console
-
         self._server, self._urls = server, urls
         self._rate, self._seconds = rate, seconds
-        self._console = Console(highlight=False)
+        self._console: Any = console()
         self._live: Any = None
         self._began = self._told = time.monotonic()
 

@@ -1,12 +1,14 @@
 """The local Kafka broker: the real one, KRaft, one node, on loopback, below one directory.
 
-`prepare` does all that is done before the process starts (jars, Java, ports, storage); `service` is what the
-supervisor runs. Several nodes, or another listener protocol, are a matter of `node_id`, `voters` and `properties`.
+`prepare` does all that is done before the process starts (jars, Java, ports, storage) and gives the service that the
+supervisor runs; `prepared` does it beside an event loop. Several nodes, or another listener protocol, are a matter of
+`node_id`, `voters` and `properties`.
 """
 
 import asyncio
 import base64
 import subprocess
+import threading
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +27,10 @@ READY_SECONDS = 60.0  # takes 3 to 5 s; a machine at its limits gets the benefit
 STOP_SECONDS = 15.0  # takes 0.6 s; flushing much data takes longer, and what SIGKILL cuts off is recovered
 PROBE_TIMEOUT_MS = 2_000
 MEBIBYTE = 1_048_576
+
+
+class _GivenUp(Exception):
+    """Ends a preparation that nobody waits for any more."""
 
 
 @dataclass(frozen=True)
@@ -81,8 +87,9 @@ class KafkaBroker:
     ) -> Service:
         """Do all that comes before the start, and give the service to start. Blocks; seconds, or longer the first time.
 
-        Fetches jars, makes the start-up archive, checks the ports, formats the storage: each only if needed. The nodes
-        of one cluster need the same `cluster_id`. Raises JarsUnavailable, JavaMissing, PortBusy, LocalStackError.
+        Fetches jars, makes the start-up archive, checks the ports, formats the storage: each only if needed, and told
+        to `progress` before it begins. The nodes of one cluster need the same `cluster_id`.
+        Raises JarsUnavailable, JavaMissing, PortBusy, LocalStackError.
         """
         java, jars = find_java(), kafka_jars(progress)
         flags: list[str] = []
@@ -111,6 +118,25 @@ class KafkaBroker:
             ready_seconds=READY_SECONDS,
             stop_seconds=STOP_SECONDS,
         )
+
+    async def prepared(self, progress: Progress = quiet) -> Service:
+        """`prepare` in a thread. Cancelled, it ends when the thread does, which begins no further step.
+
+        A thread can't be cancelled: left alone it would go on in a directory that its owner has unlocked meanwhile.
+        """
+        is_over = threading.Event()
+
+        def told(text: str) -> None:
+            if is_over.is_set():
+                raise _GivenUp
+            progress(text)
+
+        preparing = asyncio.ensure_future(asyncio.to_thread(self.prepare, told))
+        try:
+            return await asyncio.shield(preparing)
+        finally:
+            is_over.set()
+            await asyncio.wait({preparing})
 
     async def is_ready(self) -> bool:
         """Whether it answers a metadata request and names a broker to talk to."""
@@ -182,6 +208,7 @@ class KafkaBroker:
             jvm.configure(broker.server_properties())
             jvm.format(new_cluster_id())
             jvm.up_and_down()
+            progress("writing the archive for quick starts")
 
         try:
             archive.make_archive(java, jars, path, train=train)

@@ -22,9 +22,13 @@ from bench.peers.probes import Probes, probe
 from bench.peers.processors import slices
 from bench.peers.traffic import ticks
 from bench.plan import NAMES, Figure, Outcome, Plan, Row, quick
+from bench.run import measure
 from bench.state_keys import Counting, StateKeys
 from bench.tasks import END_MS, TrafficTask
 from bench.usage import UsageError, usage
+from deploy.local.errors import LocalStackError
+from deploy.local.kafka import KafkaBroker
+from deploy.local.service import Service
 from deploy.simulator import SimRecord
 from schemas.epoch import Epoch, Seen, Stored
 from schemas.events.decode import decode
@@ -199,6 +203,23 @@ def test_the_result_says_what_was_measured_and_not_where(tmp_path: Path) -> None
     assert path.stem == f"2026-01-02-{report.commit()}"
     assert os.uname().nodename not in text
     assert str(tmp_path) not in text
+
+
+async def test_a_broker_that_does_not_start_is_the_error_that_is_told_and_leaves_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(broker: KafkaBroker) -> Service:
+        broker.log.parent.mkdir(parents=True)
+        broker.log.write_text("no memory")
+        raise LocalStackError("kafka ended with exit code 1")
+
+    monkeypatch.setattr(KafkaBroker, "prepared", fails)
+    told: list[str] = []
+    for _ in range(2):
+        with pytest.raises(LocalStackError, match="kafka ended"):
+            await measure(Plan(), tmp_path, told.append, Outcome())
+        assert (tmp_path / "failed-logs" / "kafka.log").read_text() == "no memory"
+    assert told[-1].endswith(f"kept in {tmp_path / 'failed-logs'}")
 
 
 def test_a_result_appears_whole(tmp_path: Path) -> None:

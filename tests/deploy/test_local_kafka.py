@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ from aiokafka.errors import KafkaError
 
 from deploy.local import archive, java, ports
 from deploy.local.errors import LocalStackError, PortBusy
-from deploy.local.jars import kafka_jars
+from deploy.local.jars import Progress, kafka_jars
 from deploy.local.kafka import KafkaBroker, new_cluster_id
 from deploy.local.kafka_jvm import KafkaJvm
-from deploy.local.service import ServiceEvent
+from deploy.local.service import Service, ServiceEvent
 from deploy.local.supervisor import Supervisor
 
 
@@ -199,6 +200,68 @@ def test_a_broker_does_not_start_on_a_busy_port(tmp_path: Path) -> None:
         broker = KafkaBroker.on(tmp_path, port=server.getsockname()[1])
         with pytest.raises(PortBusy, match=f"port {broker.port} .* for Kafka, is held by pid {os.getpid()}"):
             broker.prepare(use_archive=False)
+
+
+async def test_a_preparation_that_is_given_up_ends_with_its_thread_and_begins_nothing_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+    done: list[str] = []
+
+    def prepare(_: KafkaBroker, progress: Progress) -> Service:
+        for jar in ("first", "second"):
+            progress(f"fetching {jar}")
+            begun.set()
+            assert go_on.wait(30)
+            done.append(jar)
+        return Service(name="kafka", argv=(), log=tmp_path / "log")
+
+    monkeypatch.setattr(KafkaBroker, "prepare", prepare)
+    broker = KafkaBroker.on(tmp_path, port=0)
+    preparing = asyncio.create_task(broker.prepared())
+    await asyncio.to_thread(begun.wait, 30)
+    preparing.cancel()
+    await asyncio.sleep(0.1)
+    assert not preparing.done()  # the lock would be free, and the thread at work
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await preparing
+    assert done == ["first"]
+    assert (await broker.prepared()).name == "kafka"
+
+
+class Enough(Exception):
+    """What a caller raises who has given up."""
+
+
+@pytest.mark.parametrize(
+    ("told", "begun"),
+    [
+        ("preparing quick starts", []),
+        ("writing the archive", ["format", "train"]),
+        ("formatting", ["format", "train", "dump"]),
+    ],
+)
+def test_every_step_of_a_preparation_is_told_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, begun: list[str]
+) -> None:
+    steps: list[str] = []
+
+    def dump(*places: Any) -> None:
+        steps.append("dump")
+        places[-1].touch()
+
+    def progress(text: str) -> None:
+        if text.startswith(told):
+            raise Enough
+
+    monkeypatch.setattr(archive, "cache_directory", lambda: tmp_path / "cache")
+    monkeypatch.setattr(archive, "_dump", dump)
+    monkeypatch.setattr(KafkaJvm, "up_and_down", lambda jvm: steps.append("train"))
+    monkeypatch.setattr(KafkaJvm, "format", lambda jvm, cluster_id: steps.append("format"))
+    with pytest.raises(Enough):
+        KafkaBroker.on(tmp_path / "data", port=0).prepare(progress)
+    assert steps == begun
 
 
 def test_a_failing_archive_costs_only_speed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
