@@ -1,12 +1,12 @@
 """`python -m tests.faults`: every case of the matrix at length. It goes on where it stopped; `--again` begins anew.
 
 Results are kept below bench/results, one file a commit; the table at the end tells all of them. Exit 1: not all is right.
+Where files differ from the commit all is played again: what was played before may have been of other code.
 """
 
 import argparse
 import asyncio
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.report import commit
 from tests.faults import (
     cluster,
     deliveries,
@@ -31,7 +32,7 @@ from tests.faults import (
 from tests.faults.matrix import CASES, Case
 from tests.faults.stage import RATE, SHORT_RATE, Outcome, open_stage
 from tests.kafka.campaign.dossier import Dossier
-from tests.kafka.campaign.report import RESULTS, Finding, table, write
+from tests.kafka.campaign.report import RESULTS, Finding, Origin, table, write
 
 MODULES = (
     processes,
@@ -57,13 +58,15 @@ def main() -> int:
     """Play what is asked for and was not played on this commit."""
     asked = _options()
     if asked.judge:
+        origin = Origin.now()
         outcome = asyncio.run(judge(asked.judge, asked.lot))
-        sys.stderr.write(f"  {write(asked.name, {'lot': asked.lot}, outcome)}\n")
+        sys.stderr.write(f"  {write(asked.name, origin, {'lot': asked.lot}, outcome)}\n")
         sys.stdout.write(
             f"{show({asked.judge.name: outcome})}\n{outcome.finding.lot}\n{outcome.finding.show()}\n"
         )
         return 0 if outcome.is_right else 1
-    path = RESULTS / f"faults-{_commit()}.json"
+    here = commit()
+    path = RESULTS / f"faults-{here}.json"
     # Others' results stay when only some cases are played again.
     known = _read(path) if path.exists() and (asked.only or not asked.again) else {}
     for case in CASES.values():
@@ -71,13 +74,15 @@ def main() -> int:
             continue
         if is_meant(case.name, SOAK) and not asked.only:
             continue
-        if case.name in known and not asked.again:
+        if case.name in known and is_of(known[case.name], here) and not asked.again:
             continue
         times = asked.times or (case.short if asked.short else case.long)
         began = time.monotonic()
         sys.stderr.write(f"{time.strftime('%H:%M:%S')} {case.name}, {times} times\n")
         rate = asked.rate or (SHORT_RATE if asked.short else RATE)
+        origin = Origin.now()
         outcome = play(case, times, rate=rate, keep=asked.keep)
+        outcome.origin = origin
         RESULTS.mkdir(parents=True, exist_ok=True)
         # Other cases may have been played on this commit meanwhile, by another process.
         known = {**known, **(_read(path) if path.exists() and not asked.again else {}), case.name: outcome}
@@ -90,6 +95,12 @@ def main() -> int:
 def is_meant(name: str, words: str) -> bool:
     """Do these words mean this case: one of its numbers (F2 is not F24), or how its name begins?"""
     return words in name.split()[0].split("/") or (" " in words and name.startswith(words))
+
+
+def is_of(outcome: Outcome, here: str) -> bool:
+    """Is it certainly of the code that is here? Files that differ from a commit may have differed otherwise then."""
+    is_clean = not here.endswith("-dirty") and here != "unknown"
+    return is_clean and outcome.origin is not None and outcome.origin.commit == here
 
 
 def play(case: Case, times: int, *, rate: float = RATE, keep: bool = False) -> Outcome:
@@ -141,13 +152,6 @@ def show(known: dict[str, Outcome]) -> str:
 
 def _read(path: Path) -> dict[str, Outcome]:
     return msgspec.json.decode(path.read_bytes(), type=dict[str, Outcome])
-
-
-def _commit() -> str:
-    found = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
-    )
-    return found.stdout.strip()
 
 
 def _options() -> argparse.Namespace:

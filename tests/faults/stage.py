@@ -19,7 +19,7 @@ from tests.faults.proxy import TcpProxy
 from tests.faults.shim import ClickHouseShim
 from tests.fixtures.clickhouse import ClickHouseEndpoint, running_endpoint
 from tests.kafka.campaign.dossier import Dossier
-from tests.kafka.campaign.report import Finding
+from tests.kafka.campaign.report import Finding, Origin
 from tests.kafka.pipeline_kit import Installation, installation
 
 RATE = 1_000.0
@@ -35,6 +35,8 @@ class Outcome(Struct, kw_only=True):
     finding: Finding
     wrong: list[str] = []
     """What went otherwise than promised, apart from differences."""
+    origin: Origin | None = None
+    """None in a verdict on a kept directory, whose file says it beside, and in older files."""
 
     @classmethod
     def of(cls, dossier: Dossier, finding: Finding) -> Self:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from tests.kafka.campaign.report import write
+from tests.kafka.campaign.report import Origin, write
 from tests.simulation.plan import CrashAt, Plan, make_plan
 from tests.simulation.run import Result, run
 
@@ -192,6 +192,7 @@ def main() -> int:
         return min(1, show(Job(chosen.seed, chosen.crash, chosen.after), lines=1_000_000))
     if not chosen.seeds and not chosen.exhaustive:
         parser.error("choose --seeds N, --exhaustive or --seed K")
+    origin = Origin.now()
     found: dict[str, Figures] = {}
     if chosen.seeds:
         jobs = (Job(seed) for seed in range(chosen.first, chosen.first + chosen.seeds))
@@ -200,7 +201,7 @@ def main() -> int:
         points = crash_points(chosen.first, chosen.histories)
         found["crash_points"] = campaign("crash points", points, chosen.processes)
     if chosen.keep:
-        say(f"written: {write('simulation', vars(chosen), found)}")
+        say(f"written: {write('simulation', origin, vars(chosen), found)}")
     return int(any(figures.failed for figures in found.values()))
 
 

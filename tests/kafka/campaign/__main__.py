@@ -11,7 +11,7 @@ from typing import Any
 from tests.fixtures.clickhouse import running_endpoint
 from tests.fixtures.kafka import running_broker
 from tests.kafka.campaign import joins, kills
-from tests.kafka.campaign.report import write
+from tests.kafka.campaign.report import Origin, write
 
 
 def main() -> int:
@@ -32,13 +32,14 @@ def main() -> int:
 
 def _run(campaign: str, settings: dict[str, Any], directory: Path) -> tuple[str, bool, Path]:
     """The result in words, whether it is exact, and where it is written."""
+    origin = Origin.now()
     with running_broker(directory / "kafka") as broker, running_endpoint(directory / "house") as house:
         shop = directory / "shop"
         if campaign == "kills":
             killed = asyncio.run(kills.run_kills(broker.bootstrap, house.url, shop, **settings))
-            return kills.show(killed), killed.finding.is_exact, write(campaign, settings, killed)
+            return kills.show(killed), killed.finding.is_exact, write(campaign, origin, settings, killed)
         joined = asyncio.run(joins.run_joins(broker.bootstrap, house.url, shop, **settings))
-        return joins.show(joined), joined.finding.is_exact, write(campaign, settings, joined)
+        return joins.show(joined), joined.finding.is_exact, write(campaign, origin, settings, joined)
 
 
 def _options() -> argparse.Namespace:

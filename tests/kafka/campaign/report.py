@@ -13,6 +13,7 @@ from typing import Any, Self
 import msgspec
 from msgspec import Struct
 
+from bench.report import commit
 from streams.settings import Settings
 from tests.kafka.campaign.dossier import Dossier
 from tests.kafka.campaign.sampled import Lot, judge_long
@@ -126,12 +127,29 @@ async def progress(say: Callable[[], str]) -> None:
         sys.stderr.flush()
 
 
-def write(name: str, options: dict[str, Any], result: Struct | Mapping[str, Struct]) -> Path:
+class Origin(Struct, kw_only=True, frozen=True):
+    """Of what a result is: read before the run, since files may be edited and committed while it takes its hours."""
+
+    began_at: datetime
+    commit: str
+    machine: dict[str, Any]
+
+    @classmethod
+    def now(cls) -> Self:
+        """Of what begins here and now."""
+        machine = {
+            "cpus": os.cpu_count(),
+            "python": platform.python_version(),
+            "load_before": os.getloadavg(),
+        }
+        return cls(began_at=datetime.now(UTC), commit=commit(), machine=machine)
+
+
+def write(name: str, origin: Origin, options: dict[str, Any], result: Struct | Mapping[str, Struct]) -> Path:
     """The result as a dated JSON file below bench/results; where."""
     now = datetime.now(UTC)
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{now:%Y-%m-%d-%H%M%S}-{name}.json"
-    machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "load": os.getloadavg()}
-    whole = {"what": name, "at": now, "options": options, "machine": machine, "result": result}
+    whole = {"what": name, "at": now, **msgspec.structs.asdict(origin), "options": options, "result": result}
     path.write_bytes(msgspec.json.format(msgspec.json.encode(whole), indent=1) + b"\n")
     return path
