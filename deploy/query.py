@@ -37,6 +37,10 @@ class QueryRefused(RuntimeError):
     """ClickHouse refused the query or broke it off. The message is its own."""
 
 
+class NotText(QueryRefused):
+    """The query, or what is bound in it, is no UTF-8; it was not sent."""
+
+
 class Unreachable(OSError):
     """No ClickHouse answers there."""
 
@@ -71,7 +75,7 @@ def ask(
     default_format: str = "JSONCompactStrings",
     params: Mapping[str, str] | None = None,
 ) -> Answer:
-    """Send one reading query; `params` bind `{name:Type}` in it. Raises QueryRefused, Unreachable."""
+    """Send one reading query; `params` bind `{name:Type}` in it. Raises QueryRefused, NotText, Unreachable."""
     parts = urlsplit(server.url)
     options: dict[str, str] = {
         "database": server.database,
@@ -84,19 +88,27 @@ def ask(
     headers = {"X-ClickHouse-User": server.username, "Content-Type": "text/plain; charset=utf-8"}
     if server.password:
         headers["X-ClickHouse-Key"] = server.password
+    try:
+        path, body = f"/?{urlencode(options)}", sql.encode()
+    except UnicodeEncodeError:
+        raise NotText("the query or a value in it is no UTF-8; write such bytes as unhex('ff')") from None
     connection = _connection(parts.scheme, parts.hostname or "", parts.port, server.ca_file)
     try:
-        connection.request("POST", f"/?{urlencode(options)}", body=sql.encode(), headers=headers)
+        connection.request("POST", path, body=body, headers=headers)
         response = connection.getresponse()
         if response.status != 200:
             said = " ".join(response.read().decode(errors="replace").split())
             raise QueryRefused(said or f"{server.url} answered with status {response.status}")
+        if not any(name.lower().startswith("x-clickhouse-") for name in response.headers):
+            # Its text would be shown as rows, or not be understood.
+            response.close()  # which has the socket, if the server ends the connection
+            raise Unreachable(f"no ClickHouse answers at {server.url}, but another server; mend the address")
+    except (QueryRefused, Unreachable):
+        connection.close()
+        raise
     except (OSError, http.client.HTTPException) as error:
         connection.close()
         raise Unreachable(f"no ClickHouse answers at {server.url} ({error})") from None
-    except QueryRefused:
-        connection.close()
-        raise
     return Answer(connection, response)
 
 

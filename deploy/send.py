@@ -9,8 +9,10 @@ here: that is the pipeline's work, and a broken event is a dead letter with a re
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
+from io import FileIO
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -24,10 +26,11 @@ from streams.settings import Settings
 # An event over the contract's size must reach the pipeline, which tells why it does not count.
 _REQUEST_BYTES: Final = 4 * MAX_EVENT_BYTES
 _MOST_UNACKNOWLEDGED: Final = 10_000
+_PIECE_BYTES: Final = 1 << 16
 _LINGER_MS: Final = 5
 
 Progress = Callable[[int], None]
-"""(records sent so far)."""
+"""(records acknowledged so far)."""
 
 
 class LineError(ValueError):
@@ -147,73 +150,133 @@ def key_of(value: bytes | None, topics: Topics, topic: str) -> bytes | None:
     return None if person is None else f"{named.store_id}|{person}".encode()
 
 
-def read_files(paths: Iterable[Path], stdin: Iterable[bytes], topics: Topics) -> Iterator[Outbound]:
-    """Every record of the files, in their order; `-` reads `stdin`. Empty lines are passed over. Raises LineError."""
+async def read_files(paths: Iterable[Path], topics: Topics, stdin: int = 0) -> AsyncIterator[Outbound]:
+    """Every record of the files, in their order and as they come; `-` reads `stdin`. Empty lines are passed over.
+
+    Where a pipe has no more for now the event loop goes on: what came before is on its way. Raises LineError.
+    """
     for path in paths:
-        if str(path) == "-":
-            yield from _read(stdin, "stdin", topics)
-            continue
+        is_stdin = str(path) == "-"
+        name = "stdin" if is_stdin else str(path)
         try:
-            with path.open("rb") as lines:
-                yield from _read(lines, str(path), topics)
+            # Without a buffer, which would wait for a whole block of what someone writes line by line.
+            with FileIO(stdin if is_stdin else path, closefd=not is_stdin) as file:
+                number = 0
+                async for line in _lines(file):
+                    number += 1
+                    if text := line.strip():
+                        yield parse_line(text, f"{name}:{number}", topics)
         except OSError as error:
-            raise LineError(f"{path}: can't be read: {error.strerror}; name a file, or - for stdin") from None
+            raise LineError(f"{name}: can't be read: {error.strerror}; name a file, or - for stdin") from None
 
 
-def _read(lines: Iterable[bytes], name: str, topics: Topics) -> Iterator[Outbound]:
-    for number, line in enumerate(lines, start=1):
-        if text := line.strip():
-            yield parse_line(text, f"{name}:{number}", topics)
+async def _lines(file: FileIO) -> AsyncIterator[bytes]:
+    begun: list[bytes] = []
+    while piece := await _piece(file):
+        *lines, rest = piece.split(b"\n")
+        if lines:
+            yield b"".join([*begun, lines[0]])
+            for line in lines[1:]:
+                yield line
+            begun = []
+        begun.append(rest)
+    yield b"".join(begun)
+
+
+async def _piece(file: FileIO) -> bytes:
+    """What there is to read, at least a byte; empty at the end."""
+    while True:
+        await _readable(file)
+        piece: bytes | None = file.read(_PIECE_BYTES)
+        if piece is not None:  # None: a terminal that another program set not to block, and read first
+            return piece
+
+
+async def _readable(file: FileIO) -> None:
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    try:
+        loop.add_reader(file, ready.set)
+    except OSError:
+        # A regular file, which always has more; the sender needs its turns all the same.
+        await asyncio.sleep(0)
+    else:
+        try:
+            await ready.wait()
+        finally:
+            loop.remove_reader(file)
 
 
 async def send(
-    settings: Settings, records: Iterable[Outbound], progress: Progress = lambda _: None
+    settings: Settings, records: AsyncIterable[Outbound], progress: Progress = lambda _: None
 ) -> dict[str, int]:
     """Send all, in order, each acknowledged by all replicas: topic -> records. Raises LineError, SendError, KafkaError.
 
     After an error the records before it have been sent; sending them again does no harm, since their events have ids.
+    Cancelled, it ends when what was read is acknowledged, and `progress` has told how much that is.
     """
-    counts: dict[str, int] = {}
     async with _producer(settings) as producer:
-        waiting: dict[asyncio.Future[Any], str] = {}
+        outbox = _Outbox(producer, progress)
         try:
-            for sent, record in enumerate(records, start=1):
-                waiting[await _take(producer, record)] = record.origin
-                counts[record.topic] = counts.get(record.topic, 0) + 1
-                if len(waiting) >= _MOST_UNACKNOWLEDGED:
-                    await _acknowledged(waiting)
-                    progress(sent)
+            async for record in records:
+                await outbox.take(record)
         except LineError as error:
-            await _acknowledged(waiting)
-            before = sum(counts.values())
-            raise LineError(f"{error} ({before} records before it were sent)") from None
-        await _acknowledged(waiting)
-    return counts
+            await outbox.acknowledged()
+            raise LineError(f"{error} ({outbox.sent} records before it were sent)") from None
+        except asyncio.CancelledError:
+            await outbox.acknowledged()
+            raise
+        await outbox.acknowledged()
+    return outbox.counts
 
 
-async def _take(producer: Any, record: Outbound) -> "asyncio.Future[Any]":
-    try:
-        future: asyncio.Future[Any] = await producer.send(
-            record.topic,
-            record.value,
-            key=record.key,
-            timestamp_ms=record.timestamp_ms,
-            headers=list(record.headers),
-        )
-    except KafkaError as error:
-        raise SendError(f"{record.origin}: not sent: {type(error).__name__}: {error}") from error
-    return future
+class _Outbox:
+    """Records on their way. `counts`: those acknowledged, by topic."""
 
+    def __init__(self, producer: Any, progress: Progress) -> None:
+        self.counts: dict[str, int] = {}
+        self._producer = producer
+        self._progress = progress
+        self._waiting: set[asyncio.Future[Any]] = set()
+        self._error: SendError | None = None
 
-async def _acknowledged(waiting: "dict[asyncio.Future[Any], str]") -> None:
-    if not waiting:
-        return
-    await asyncio.wait(waiting)
-    for future, origin in waiting.items():
-        error = future.exception()
-        if error is not None:
-            raise SendError(f"{origin}: Kafka refused it: {type(error).__name__}: {error}") from error
-    waiting.clear()
+    @property
+    def sent(self) -> int:
+        """Records acknowledged."""
+        return sum(self.counts.values())
+
+    async def take(self, record: Outbound) -> None:
+        """Hand it over. Raises SendError, also for a record before it."""
+        try:
+            future: asyncio.Future[Any] = await self._producer.send(
+                record.topic,
+                record.value,
+                key=record.key,
+                timestamp_ms=record.timestamp_ms,
+                headers=list(record.headers),
+            )
+        except KafkaError as error:
+            raise SendError(f"{record.origin}: not sent: {type(error).__name__}: {error}") from error
+        self._waiting.add(future)
+        future.add_done_callback(partial(self._done, record.topic, record.origin))
+        if self._error is not None or len(self._waiting) >= _MOST_UNACKNOWLEDGED:
+            await self.acknowledged()
+
+    async def acknowledged(self) -> None:
+        """Wait until nothing is on its way. Raises SendError."""
+        if self._waiting:
+            await asyncio.wait(self._waiting)
+        self._progress(self.sent)
+        if self._error is not None:
+            raise self._error
+
+    def _done(self, topic: str, origin: str, future: "asyncio.Future[Any]") -> None:
+        self._waiting.discard(future)
+        error = asyncio.CancelledError() if future.cancelled() else future.exception()
+        if error is None:
+            self.counts[topic] = self.counts.get(topic, 0) + 1
+        elif self._error is None:
+            why = f"{type(error).__name__}: {error}"
+            self._error = SendError(f"{origin}: Kafka refused it: {why}")
 
 
 @asynccontextmanager

@@ -134,13 +134,14 @@ def doctor(
 
 
 def _show(checks: "Sequence[Check]") -> None:
-    from rich.console import Console
     from rich.markup import escape
 
-    console = Console(highlight=False, soft_wrap=True)
+    from deploy.console import console
+
+    out = console(soft_wrap=True)
     for check in checks:
-        console.print(f" {_MARKS[check.state]} {check.name:<12} {escape(check.found)}")
+        out.print(f" {_MARKS[check.state]} {check.name:<12} {escape(check.found)}")
         if check.mend:
-            console.print(f"   {'':<12} [yellow]mend:[/] {escape(check.mend)}")
+            out.print(f"   {'':<12} [yellow]mend:[/] {escape(check.mend)}")
     count = sum(check.state == "broken" for check in checks)
-    console.print("\nnothing is broken" if not count else f"\n{count} broken")
+    out.print("\nnothing is broken" if not count else f"\n{count} broken")

@@ -1,8 +1,6 @@
 """The list of commands, and the one place where expected errors become a line and an exit code."""
 
 import logging
-import os
-import sys
 from typing import Any, Final
 
 import typer
@@ -10,6 +8,7 @@ from typer.core import TyperGroup
 
 from deploy.cli import admin, audit, data, dead_letters, processes, query, report, stack
 from deploy.cli.exits import ExitCode, expected
+from deploy.console import flush_stdout
 
 EPILOG: Final = """\
 Settings come from the environment (SHOPMETER_KAFKA__BOOTSTRAP, ...), then shopmeter.toml, then a stack that runs in the
@@ -24,7 +23,8 @@ Exit codes:
   4    time was over before it was done
   70   worker: ended itself, nothing more was committed; start it again
   78   worker: the topics are not as they must be
-  130  ended by Ctrl-C before it was done (`up`, `demo`, `worker`, `sink`, `probe` and `serve` end with 0)
+  130  ended by Ctrl-C before it was done (0: `up`, `demo` without --seconds, `worker`, `sink`, `probe`, `serve`)
+  143  up, demo: ended in order by SIGTERM (0: `worker`, `sink`, `probe`, `serve`)
 """
 
 
@@ -36,12 +36,14 @@ class Commands(TyperGroup):
         # Libraries log what they are about to raise; the line below says it once, and how to mend it.
         logging.getLogger().addHandler(logging.NullHandler())
         try:
-            return super().invoke(ctx)
+            try:
+                return super().invoke(ctx)
+            finally:
+                flush_stdout()
         except KeyboardInterrupt:
             raise typer.Exit(ExitCode.INTERRUPTED) from None
         except BrokenPipeError:
-            # `shopmeter sql ... | head`: the reader has enough. Python would complain once more at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # `shopmeter sql ... | head`: the reader has enough.
             raise typer.Exit(ExitCode.OK) from None
         except Exception as error:
             known = expected(error)

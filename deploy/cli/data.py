@@ -43,13 +43,18 @@ def send(
     from deploy.send import send as send_records
 
     settings = here(data).settings
-    records = read_files(files, sys.stdin.buffer, settings.topics)
+    sent = 0
 
-    def told(sent: int) -> None:
+    def told(acknowledged: int) -> None:
+        nonlocal sent
+        sent = acknowledged
         if sys.stderr.isatty():
-            print(f"\r{sent:,} sent", end="", file=sys.stderr, flush=True)
+            print(f"{sent:,} sent\r", end="", file=sys.stderr, flush=True)
 
-    counts = asyncio.run(send_records(settings, records, told))
+    try:
+        counts = asyncio.run(send_records(settings, read_files(files, settings.topics), told))
+    except KeyboardInterrupt:
+        raise CommandError(f"ended by Ctrl-C; sent so far: {sent:,}", ExitCode.INTERRUPTED) from None
     total = sum(counts.values())
     if wait_ and total:
         asyncio.run(_caught_up(settings, timeout, quiet=as_json))
@@ -127,20 +132,31 @@ def simulate(
       shopmeter simulate --to ./events --days 7
     """
     import asyncio
+    from contextlib import ExitStack
 
     from deploy.cli.found import here
-    from deploy.simulator import write_files, write_truth
+    from deploy.cli.output import whole_file, writing
+    from deploy.simulator import write_files
 
     if live and to is not None:
         raise CommandError("--live sends to Kafka; leave out --to, or write history to files", ExitCode.USAGE)
     settings = here(data).settings
     scenario = _scenario(settings, stores, people=people, days=days, seed=seed, files=to is not None)
     if to is not None:
-        account = write_files(scenario, to, settings.topics)
-    else:
-        account = asyncio.run(_produce(scenario, settings, rate if live else None, seconds, quiet=as_json))
-    if truth is not None:
-        write_truth(account, truth)
+        with writing("--to", to):
+            to.mkdir(parents=True, exist_ok=True)  # --truth may name a file in it
+    with ExitStack() as outputs:
+        # Before anything is sent: an hour of live traffic can't be sent again for its truth.
+        file = outputs.enter_context(whole_file("--truth", truth)) if truth is not None else None
+        if to is not None:
+            with writing("--to", to):
+                account = write_files(scenario, to, settings.topics)
+        else:
+            account = asyncio.run(
+                _produce(scenario, settings, rate if live else None, seconds, quiet=as_json)
+            )
+        if file is not None:
+            file.write(account.to_json())
     summary = {
         name: account.summary()[name]
         for name in ("records", "accepted", "duplicate", "test_traffic", "dead_letter")

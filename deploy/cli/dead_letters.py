@@ -119,15 +119,17 @@ def export(
     from deploy.dead_letters import as_line, find
 
     written = others = 0
-    with asking(data) as (found, server), _output(to) as file:
+    with asking(data) as (found, server):
         topics = found.settings.topics
-        for letter in find(server, wanted_of(topics, reason, topic, store, since, until)):
-            line = as_line(letter, topics)
-            if line is None:
-                others += 1
-                continue
-            file.write(line + b"\n")
-            written += 1
+        wanted = wanted_of(topics, reason, topic, store, since, until)
+        with _output(to) as file:
+            for letter in find(server, wanted):
+                line = as_line(letter, topics)
+                if line is None:
+                    others += 1
+                    continue
+                file.write(line + b"\n")
+                written += 1
     passed_over = f"; {others:,} are no storefront's events, see `list`" if others else ""
     print(f"{written:,} dead letters written{passed_over}", file=sys.stderr)
 
@@ -290,9 +292,6 @@ def _tell(report: "Report", *, dry_run: bool, as_json: bool) -> None:
 def _output(to: Path | None) -> Any:
     from contextlib import nullcontext
 
-    if to is None:
-        return nullcontext(sys.stdout.buffer)
-    try:
-        return to.open("wb")
-    except OSError as error:
-        raise CommandError(f"{to}: can't be written: {error.strerror}", ExitCode.USAGE) from None
+    from deploy.cli.output import whole_file
+
+    return whole_file("--to", to) if to is not None else nullcontext(sys.stdout.buffer)

@@ -50,7 +50,8 @@ def sql(
     """
     from deploy.query import ask
 
-    text = sys.stdin.read() if query == "-" else query
+    # Bytes that are no text are told as such by `ask`, as those of an argument are.
+    text = sys.stdin.buffer.read().decode(errors="surrogateescape") if query == "-" else query
     with asking(data) as (_, server):
         answer = ask(server, text, default_format=FORMATS.get(format, format), params=_bound(param or []))
         if format == "table" and answer.format in ("", FORMATS["table"]):
@@ -59,18 +60,19 @@ def sql(
         sys.stdout.flush()
         for piece in answer.chunks():
             sys.stdout.buffer.write(piece)
-        sys.stdout.buffer.flush()
 
 
 @contextmanager
 def asking(data: Path | None) -> "Iterator[tuple[Here, Server]]":
     """The installation and where to read from it; what ClickHouse answers with becomes a CommandError."""
     from deploy.cli.found import here, no_stack
-    from deploy.query import QueryRefused, Unreachable
+    from deploy.query import NotText, QueryRefused, Unreachable
 
     found = here(data)
     try:
         yield found, reader_of(found)
+    except NotText as error:
+        raise CommandError(str(error), ExitCode.USAGE) from None
     except QueryRefused as error:
         raise CommandError(f"ClickHouse: {error}") from None
     except Unreachable as error:
@@ -119,9 +121,10 @@ def table_of(
 ) -> None:
     """Print a table for people; in a pipe as wide as it is. `numeric`: which columns go to the right."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
+
+    from deploy.console import console
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for index, name in enumerate(names):
@@ -130,4 +133,4 @@ def table_of(
     for line in lines:
         # Text: a value with brackets in it is no markup.
         table.add_row(*map(Text, line))
-    Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False).print(table)
+    console(width=None if sys.stdout.isatty() else _PIPE_WIDTH).print(table)

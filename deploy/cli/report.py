@@ -103,7 +103,6 @@ def report(
         from deploy.cli.report_table import show
 
         show(answer, explain=explain)
-    sys.stdout.flush()
 
 
 def metrics(
@@ -119,7 +118,6 @@ def metrics(
 
     if format == "json":
         sys.stdout.buffer.write(encoded(metrics_answer()) + b"\n")
-        sys.stdout.flush()
     elif format == "table":
         from deploy.cli.report_table import show_catalogue
 
@@ -215,9 +213,10 @@ def export(
     file = choice_of(said, "kind", Kind, Kind.SESSIONS)
     tongue = choice_of(said, "language", Language, Language.EN)
 
-    async def written(client: Any, ask: "Ask") -> None:
-        async for line in csv_lines(client, ask, file, tongue):
-            sys.stdout.buffer.write(line.encode())
+    async def lines(client: Any, ask: "Ask") -> list[str]:
+        return [line async for line in csv_lines(client, ask, file, tongue)]
 
-    read(data, lambda found: asked(found, words), written)
-    sys.stdout.flush()
+    # Written out here: in `read` a reader that went away or a full disk would be ClickHouse's error.
+    sys.stdout.buffer.writelines(
+        line.encode() for line in read(data, lambda found: asked(found, words), lines)
+    )

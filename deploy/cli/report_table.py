@@ -11,6 +11,7 @@ from dashboard.dimensions import asked_dimensions, dimensions_of
 from dashboard.export import line, text
 from dashboard.numbers import major, plain, rounded, shown
 from dashboard.periods import Clock, Span
+from deploy.console import console
 from schemas.metrics import METRICS, READINGS, SHOWN
 from schemas.metrics.model import Metric, Unit
 
@@ -26,19 +27,18 @@ CSV_HEADER: Final = (
 
 def show(found: Report, *, explain: bool) -> None:
     """Print the report. `explain`: each metric's definition below it."""
-    from rich.console import Console
     from rich.padding import Padding
     from rich.text import Text
 
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
+    out = console(width=None if sys.stdout.isatty() else _WIDTH)
     for row in _head(found):
-        console.print(Text(row))
+        out.print(Text(row))
     section = ""
     for metrics in _sections(found):
         if METRICS[metrics[0].metric].section.value != section:
             section = METRICS[metrics[0].metric].section.value
-            console.print(Text(f"\n{section.capitalize()}", style="bold"))
-        console.print(Padding(_table(metrics, found, explain=explain), (0, 0, 0, 1)))
+            out.print(Text(f"\n{section.capitalize()}", style="bold"))
+        out.print(Padding(_table(metrics, found, explain=explain), (0, 0, 0, 1)))
 
 
 def _head(found: Report) -> Iterator[str]:
@@ -172,11 +172,9 @@ def csv_of(found: Report) -> Iterator[str]:
 
 def show_catalogue() -> None:
     """Print the catalogue, section by section."""
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
     section = ""
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     table.add_column()
@@ -196,4 +194,4 @@ def show_catalogue() -> None:
         table.add_row(
             Text(f" {reading.number}"), Text(reading.name), Text(f"{reading.says} See {reading.where}.")
         )
-    console.print(table)
+    console(width=None if sys.stdout.isatty() else _WIDTH).print(table)

@@ -1,6 +1,5 @@
 """What the long commands print: steps with a tick and their time, and the addresses at the end."""
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,12 +12,15 @@ LOG_SECONDS: Final = 5.0
 
 
 class Steps:
-    """Steps of a start as they get done. On a terminal what is under way is shown in a line that goes again."""
+    """Steps of a start as they get done. On a terminal what is under way is shown in a line that goes again.
 
-    def __init__(self) -> None:
-        from rich.console import Console
+    `on_stderr`: stdout is for the line that a script reads.
+    """
 
-        self._console: Any = Console(highlight=False, soft_wrap=True)
+    def __init__(self, *, on_stderr: bool = False) -> None:
+        from deploy.console import console
+
+        self._console: Any = console(soft_wrap=True, stderr=on_stderr)
         self._status: Any = None
         self._began = self._said = time.monotonic()
         self._returning: set[str] = set()
@@ -33,7 +35,7 @@ class Steps:
             # A log wants to know that it goes on, not each step of it.
             if time.monotonic() - self._said >= LOG_SECONDS:
                 self._said = time.monotonic()
-                print(f" … {step}: {text}", flush=True)
+                self._console.print(f" … {step}: {text}", markup=False)
             return
         if self._status is None:
             self._status = self._console.status("")
@@ -44,7 +46,6 @@ class Steps:
         """A step is done."""
         self.hush()
         self._console.print(f" [green]✓[/] {step:<11} {detail:<62} {seconds:6.1f} s", markup=True)
-        sys.stdout.flush()
 
     def hush(self) -> None:
         """Take the line of what is under way off the terminal."""
@@ -71,7 +72,6 @@ class Steps:
         ):
             self._console.print(f"   {name:<9} {text}" if name else f"   {'':<9} [dim]{text}[/]")
         self._console.print(f"\n   up after {seconds:.1f} s   Ctrl-C stops, data stays")
-        sys.stdout.flush()
 
     def service(self, event: "ServiceEvent") -> None:
         """Tell how services end, and that they come back; their first starts are told as steps."""

@@ -47,11 +47,13 @@ def up(
     import asyncio
 
     from deploy.cli.show import Steps
+    from deploy.console import outlive_readers
     from deploy.local.lock import DataLock
     from deploy.local.supervisor import Supervisor
     from deploy.stack import Ports, Stack
 
-    steps = Steps()
+    outlive_readers()
+    steps = Steps(on_stderr=as_json)
     ports = Ports(
         kafka_port,
         controller_port,
@@ -112,9 +114,11 @@ def demo(
     import asyncio
 
     from deploy.cli.show import Steps
+    from deploy.console import outlive_readers
     from deploy.demo.run import DemoOptions, run_demo
     from deploy.stack import Ports
 
+    outlive_readers()
     options = DemoOptions(
         data=data_directory(data),
         seconds=seconds,

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from deploy.local.errors import JarsUnavailable
+from deploy.local.errors import INSTALL_LOCAL, JarsUnavailable
 
 KAFKA_VERSION = "4.4.0"
 KAFKA = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
@@ -39,18 +39,28 @@ def kafka_jars(progress: Progress = quiet) -> tuple[Path, ...]:
     """Every jar of the class path, in the order of the pins, each with exactly the pinned bytes.
 
     Fetches what is not cached. A cached jar with other bytes (a download that was cut off) is fetched again once;
-    JarsUnavailable if that does not mend it, or if a jar cannot be had.
+    JarsUnavailable if that does not mend it, if a jar cannot be had, or if the cache lacks some and is read-only.
     """
     pins = read_pins()
     context = _maven()
-    context.repo_cache.mkdir(parents=True, exist_ok=True)
-    # Two first starts at a time would write into each other's half-fetched jars.
-    with (context.repo_cache / ".shopmeter.lock").open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        return tuple(
-            _pinned_jar(context, coordinate, sha256, f"{number}/{len(pins)}", progress)
-            for number, (coordinate, sha256) in enumerate(pins.items(), start=1)
-        )
+    cached = tuple(Path(_artifact(context, coordinate).cached_path) for coordinate in pins)
+    # Looked at without the lock, which takes the right to write: a cache that has all may be read-only.
+    if all(_has(path, sha256) for path, sha256 in zip(cached, pins.values(), strict=True)):
+        return cached
+    try:
+        context.repo_cache.mkdir(parents=True, exist_ok=True)
+        # Two first starts at a time would write into each other's half-fetched jars.
+        with (context.repo_cache / ".shopmeter.lock").open("w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            return tuple(
+                _pinned_jar(context, coordinate, sha256, f"{number}/{len(pins)}", progress)
+                for number, (coordinate, sha256) in enumerate(pins.items(), start=1)
+            )
+    except OSError as error:
+        raise JarsUnavailable(
+            f"{context.repo_cache} lacks jars of Kafka and can't be written: {error.strerror}: {error.filename}. "
+            "Make it writable, name another directory with M2_REPO, or copy it from a machine that has the jars."
+        ) from error
 
 
 def read_pins(path: Path = PINS) -> dict[str, str]:
@@ -99,6 +109,13 @@ def _artifact(context: Any, coordinate: str) -> Any:
     return context.project(group, artifact).at_version(version).artifact()
 
 
+def _has(path: Path, sha256: str) -> bool:
+    try:
+        return _sha256(path) == sha256
+    except OSError:  # not there, or not ours to read
+        return False
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -109,7 +126,7 @@ def _maven() -> Any:
         jgo = importlib.import_module("jgo")  # 0.7 s: not paid by commands that start no broker
     except ImportError as error:
         raise JarsUnavailable(
-            "jgo, which fetches the Kafka jars, is not installed: pip install 'shopmeter[local]'"
+            f"jgo, which fetches the Kafka jars, is not installed: {INSTALL_LOCAL}"
         ) from error
     settings = jgo.config.GlobalSettings.load()
     # jgo's own `build` is not used: it wants a second JDK only to sort the jars into class and module path.

@@ -11,6 +11,7 @@ itself is killed with SIGKILL, the kernel kills the services (see launch.py).
 """
 
 import asyncio
+import logging
 import signal
 import time
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from deploy.local.service import OnEvent, Service, ServiceEvent, State, ignore
 READY_POLL_SECONDS = 0.05
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 CANCELLED = asyncio.CancelledError
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -264,14 +267,18 @@ class Supervisor:
         asked = time.monotonic()
         service = running.service
         code = await processes.stop(running.process, first=service.stop_signal, seconds=service.stop_seconds)
-        event = ServiceEvent(service.name, "stopped", time.monotonic() - asked, processes.describe_exit(code))
-        self._on_event(event)
+        self._tell(running, "stopped", detail=processes.describe_exit(code), since=asked)
 
     # ── telling ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _tell(self, running: _Running, state: State, detail: str = "") -> None:
-        seconds = time.monotonic() - running.started
-        self._on_event(ServiceEvent(running.service.name, state, seconds, detail))
+    def _tell(self, running: _Running, state: State, detail: str = "", since: float | None = None) -> None:
+        seconds = time.monotonic() - (running.started if since is None else since)
+        event = ServiceEvent(running.service.name, state, seconds, detail)
+        try:
+            self._on_event(event)
+        except (Exception, SystemExit):
+            # Raised in the midst of a stop it would break that off, and what is left would get SIGKILL.
+            _log.warning("nobody could be told of %s", event, exc_info=True)
 
     def _raise_first_death(self, starting: _Running | None = None) -> None:
         """Of those that do not come back, or of the one that is starting."""

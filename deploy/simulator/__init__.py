@@ -7,7 +7,7 @@ same as plain records. It knows the wire contract by itself and uses nothing of 
 from deploy.simulator.batches import ProduceError
 from deploy.simulator.cache import cached_history
 from deploy.simulator.definitions import definitions
-from deploy.simulator.files import write_files, write_truth
+from deploy.simulator.files import write_files
 from deploy.simulator.history import history, new_truth
 from deploy.simulator.live import Live
 from deploy.simulator.produce import (
@@ -46,5 +46,4 @@ __all__ = [
     "new_truth",
     "run_live",
     "write_files",
-    "write_truth",
 ]

@@ -159,7 +159,9 @@ class Partition:
         self._epoch_number += 1
         pending = self.store.begin(epoch, number=self._epoch_number, offsets=offsets, expired=expired)
         newest_ms = max(self.processor.topic_times().values(), default=0)
-        return Cut(epoch, pending, offsets, self.processor.counts(), first_chunk_at or now, newest_ms, records)
+        return Cut(
+            epoch, pending, offsets, self.processor.counts(), first_chunk_at or now, newest_ms, records
+        )
 
     def committed(self, cut: Cut, changelog_offset: int) -> None:
         """Step 5: the epoch's transaction is committed, write the local store."""

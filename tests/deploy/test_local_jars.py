@@ -84,6 +84,25 @@ def test_a_jar_that_cannot_be_fetched_says_where_it_is_missing(
     assert not source.cached_path.exists()  # half a jar must not pass for a whole one
 
 
+def test_a_cache_that_has_all_jars_may_be_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = FakeMaven(tmp_path, ConnectionError("no route"))
+    with_source(monkeypatch, source, b"whole")
+    source.cached_path.write_bytes(b"whole")
+    (tmp_path / ".shopmeter.lock").mkdir()  # the lock can't be had, whoever runs this
+    assert kafka_jars() == (source.cached_path,)
+
+
+@pytest.mark.parametrize("place", ["", "below"])
+def test_a_cache_that_lacks_jars_and_cannot_be_written_says_what_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    cache = tmp_path / "m2"
+    cache.write_text("a file where the directory should be")
+    with_source(monkeypatch, FakeMaven(cache / place, b"whole"), b"whole")
+    with pytest.raises(JarsUnavailable, match=rf"{cache}.* can't be written: .*M2_REPO"):
+        kafka_jars()
+
+
 def test_pins_that_are_not_of_this_version_are_refused(tmp_path: Path) -> None:
     assert len(read_pins()) == 45
     pins = tmp_path / "pins.toml"

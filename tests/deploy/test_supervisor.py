@@ -182,6 +182,25 @@ async def test_a_stop_that_is_cancelled_kills_what_is_left(tmp_path: Path) -> No
     assert not alive(pids[0])
 
 
+@pytest.mark.parametrize("failure", [BrokenPipeError(), SystemExit(1)])
+async def test_a_listener_that_fails_ends_neither_start_nor_stop(
+    tmp_path: Path, failure: BaseException
+) -> None:
+    events: list[ServiceEvent] = []
+
+    def told(event: ServiceEvent) -> None:
+        events.append(event)
+        raise failure
+
+    async with Supervisor(on_event=told) as stack:
+        for name in ("kafka", "worker"):
+            await stack.start(python(name, SLEEPER, tmp_path))
+    assert [(event.service, event.detail) for event in events if event.state == "stopped"] == [
+        ("worker", "signal SIGTERM"),
+        ("kafka", "signal SIGTERM"),
+    ]
+
+
 async def test_a_service_stands_in_a_group_of_its_own(tmp_path: Path) -> None:
     async with Supervisor() as stack:
         await stack.start(python("worker", SLEEPER, tmp_path))

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from deploy.local.kafka import KafkaBroker
 from deploy.query import Server, Unreachable, rows, server_of
-from deploy.send import parse_line, send
+from deploy.send import read_files, send
 from deploy.simulator.produce import load_history
 from streams.lag import LagReader
 from streams.settings import KafkaSettings, Settings
@@ -112,7 +112,8 @@ async def test_every_part_works_over_encrypted_connections_alone(
             await load_history(scenario, settings.kafka_client_options(), settings.topics)
             worker, sink = await shop.worker(), await shop.sink()
             line = json.dumps({"topic": settings.topics.source("click"), "value": {"store_id": "acme"}})
-            await send(settings, [parse_line(line.encode(), "l:1", settings.topics)])
+            (tmp_path / "line.jsonl").write_text(line)
+            await send(settings, read_files([tmp_path / "line.jsonl"], settings.topics))
             visible = await shop.exact()
             assert visible.rows["sessions"]
             async with LagReader(settings) as lag:

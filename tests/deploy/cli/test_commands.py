@@ -94,7 +94,8 @@ def test_a_misspelt_setting_is_named(run: CliRunner) -> None:
 def test_without_a_stack_the_mend_is_told_in_one_line(tmp_path: Path) -> None:
     nobody = {"SHOPMETER_KAFKA__BOOTSTRAP": "127.0.0.1:1", "SHOPMETER_CLICKHOUSE__URL": "http://127.0.0.1:1"}
     line = '{"topic": "shop.click", "value": {}}'
-    for arguments in (["send", "-"], ["wait"], ["topics", "check"], ["sql", "SELECT 1"]):
+    (tmp_path / "stores.toml").write_text("version = 1\n[stores.acme]\n")
+    for arguments in (["send", "-"], ["wait"], ["topics", "check"], ["sql", "SELECT 1"], ["migrate"]):
         # As a process: what libraries log on their way to the error would stand above the line.
         result = shopmeter(tmp_path, *arguments, stdin=line, env=nobody)
         assert result.returncode == 3, arguments
@@ -121,12 +122,13 @@ def test_every_error_with_an_exit_code_exists() -> None:
 
 
 def test_simulated_files_can_be_sent(run: CliRunner, tmp_path: Path) -> None:
-    from deploy.send import read_files
+    from deploy.send import parse_line
 
     arguments = ["simulate", "--to", "out", "--days", "1", "--people", "300", "--seed", "7", "--json"]
     result = run.invoke(app, arguments)
     assert result.exit_code == 0, result.output
-    records = list(read_files([tmp_path / "out" / "events.jsonl"], [], Topics()))
+    lines = (tmp_path / "out" / "events.jsonl").read_bytes().splitlines()
+    records = [parse_line(line, "events.jsonl", Topics()) for line in lines]
     assert len(records) == json.loads(result.stdout)["records"] > 50
     assert (tmp_path / "out" / "stores.toml").read_text().count("[stores.") == 1
 

@@ -2,14 +2,24 @@
 
 import json
 import signal
+import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
-from tests.deploy.cli.running import Up, running_up, shopmeter, survivors
+from tests.deploy.cli.running import (
+    COMMAND,
+    GONE_SECONDS,
+    Up,
+    clean_environment,
+    running_up,
+    shopmeter,
+    survivors,
+)
 
 pytestmark = [pytest.mark.kafka, pytest.mark.clickhouse, pytest.mark.timeout(600)]
 
@@ -184,6 +194,31 @@ def test_wait_gives_up_in_time(up: Up) -> None:
             worker.send_signal(signal.SIGCONT)
     assert done.returncode == 4
     assert "group shopmeter is still behind" in done.stderr
+
+
+def test_with_json_stdout_is_one_line_and_a_reader_that_goes_away_ends_nothing(tmp_path: Path) -> None:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [*COMMAND, "up", "--free-ports", "--json"],
+        cwd=tmp_path,
+        env=clean_environment(),
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            assert "kafka" in json.loads(process.stdout.readline())
+            family = psutil.Process(process.pid).children(recursive=True)
+            # As `2>&1 | tee` dies of the same Ctrl-C: the first "stopped" meets a broken pipe.
+            process.stderr.close()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(GONE_SECONDS) == 143
+            assert process.stdout.read() == ""
+        finally:
+            process.kill()
+    assert survivors(family) == []
 
 
 def test_killed_it_leaves_no_process_and_the_next_start_has_all_data(tmp_path: Path) -> None:
