@@ -7,14 +7,12 @@ import msgspec
 from dashboard.asking import Freshness, UnknownStore
 from schemas.stores import Store
 
-# The smallest watermark, those of idle partitions aside: they are at the end of all their topics and hold nobody back.
-# At a busy partition's watermark itself more may come; where all are idle nothing is left, so its millisecond counts too.
+# At the watermark of a busy partition itself more may come; where all are idle nothing is left, so its millisecond counts too.
 _SQL: Final = """\
 SELECT store_id, name, zone, currency, settings,
     (
-        SELECT if(countIf(NOT idle) > 0, toUnixTimestamp64Milli(minIf(watermark, NOT idle)),
-            if(count() > 0, toUnixTimestamp64Milli(max(watermark)) + 1, 0))
-        FROM watermarks FINAL
+        SELECT toUnixTimestamp64Milli(data_as_of) + (partitions > 0 AND idle_partitions = partitions)
+        FROM data_as_of
     ) AS complete_until
 FROM stores FINAL
 WHERE store_id = {store:String} OR {any:UInt8}

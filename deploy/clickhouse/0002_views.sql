@@ -5,17 +5,26 @@
 CREATE OR REPLACE VIEW data_as_of (
     `data_as_of` DateTime64(3, 'UTC') COMMENT 'up to this event time everything is visible; 1970 if nothing ever came',
     `partitions` UInt64 COMMENT 'Kafka partitions heard of',
-    `idle_partitions` UInt64 COMMENT 'of these, how many are at the end of all their topics: they hold nobody back',
+    `idle_partitions` UInt64 COMMENT 'of these, how many said within a minute that they are at the end of all their topics: they hold nobody back',
     `newest_record_at` DateTime64(3, 'UTC') COMMENT 'the latest record timestamp taken'
 ) AS
+-- An idle partition says so again every 20 s, and `version` is the millisecond in which it did: one that has been silent for
+-- a minute while others were not may have a backlog by now, so it holds at its last word.
 SELECT
-    if(countIf(NOT idle) > 0, minIf(watermark, NOT idle), max(watermark)) AS data_as_of,
+    least(
+        if(countIf(NOT idle) > 0, minIf(watermark, NOT idle), max(watermark)),
+        min(if(is_silent, fromUnixTimestamp64Milli(toInt64(version), 'UTC'), toDateTime64('2299-01-01', 3, 'UTC')))
+    ) AS data_as_of,
     count() AS partitions,
-    countIf(idle) AS idle_partitions,
+    countIf(idle AND NOT is_silent) AS idle_partitions,
     max(record_time) AS newest_record_at
-FROM watermarks FINAL
+FROM
+(
+    SELECT watermark, idle, record_time, version, idle AND version + 60000 < max(version) OVER () AS is_silent
+    FROM watermarks FINAL
+)
 SETTINGS do_not_merge_across_partitions_select_final = 1
-COMMENT 'Until when the data is complete: the smallest watermark of the busy partitions, the largest if none is busy';
+COMMENT 'Until when the data is complete: the smallest watermark of the busy partitions, the largest if none is busy; no later than the last word of an idle partition that has fallen silent';
 
 CREATE OR REPLACE VIEW confirmation (
     `store_id` LowCardinality(String) COMMENT 'the tenant',

@@ -39,6 +39,16 @@ async def test_data_as_of_is_the_slowest_busy_partition(warehouse: Warehouse) ->
     assert answer() == (at(2), 3, 1, at(3))
     await warehouse.fill(watermark(0, at(3), idle=1, version=2), watermark(1, at(2), idle=1, version=2))
     assert answer() == (at(3), 3, 3, at(3))
+    # The first and the second go on; of what came to the third since nobody has heard.
+    later = at(2) + 30_000
+    await warehouse.fill(
+        watermark(0, at(5), version=later + 60_000),
+        watermark(1, at(5), idle=1, version=later + 60_001),
+        watermark(2, at(1), idle=1, version=later),
+    )
+    assert answer() == (later, 3, 1, at(5))
+    await warehouse.fill(watermark(2, at(1), idle=1, version=later + 1))
+    assert answer() == (at(5), 3, 2, at(5))
 
 
 async def test_sessions_close_and_bounce_by_data_as_of(warehouse: Warehouse) -> None:
