@@ -58,7 +58,7 @@ def _chunks(span: Span | None, clock: Clock) -> Iterator[Span]:
     while span is not None and first is not None and first <= span.last:
         last = min(first + (CHUNK_DAYS - 1) * _DAY, span.last)
         end = span.end if last == span.last else clock.start(last + _DAY)
-        yield Span(first, last, clock.start(first), end)
+        yield Span(first, last, clock.start(first), end, is_cut=span.is_cut and last == span.last)
         first = last + _DAY
 
 

@@ -7,7 +7,7 @@ import msgspec
 from dashboard.asking import Freshness, UnknownStore
 from schemas.stores import Store
 
-# At the watermark of a busy partition itself more may come; where all are idle nothing is left, so its millisecond counts too.
+# At the watermark of a busy partition itself more may come; where all are idle nothing is left: its millisecond counts too.
 _SQL: Final = """\
 SELECT store_id, name, zone, currency, settings,
     (

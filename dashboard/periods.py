@@ -77,6 +77,8 @@ class Resolved:
 
 
 EMPTY: Final = Resolved(None, None)
+EARLIEST: Final = date(1999, 12, 31)
+"""H06: an event of before 2000, in UTC, is refused. Calendars end, and a range is compared with the days before it."""
 _LENGTHS: Final = {Period.LAST_7_DAYS: 7, Period.LAST_14_DAYS: 14, Period.LAST_30_DAYS: 30}
 
 
@@ -114,6 +116,8 @@ def resolve(
 def _custom(first: date, last: date, today: date, as_of: int, clock: "Clock") -> Resolved:
     if first > last:
         raise PeriodError(f"the range ends ({last}) before it begins ({first}); swap from and to")
+    if first < EARLIEST:
+        raise PeriodError(f"no event is older than {EARLIEST}, and the range begins on {first}; begin there")
     last = min(last, today)
     if first > last:
         return EMPTY

@@ -10,7 +10,7 @@ CREATE OR REPLACE VIEW customers_by_recency (
 SELECT
     store_id, as_of_date, months_since,
     count() AS customers_by_recency
-FROM (SELECT store_id, last_day AS as_of_date, toUInt8(12 * (toYear(last_day) - toYear(last_0)) + toMonth(last_day) - toMonth(last_0) - (toDayOfMonth(last_day) < toDayOfMonth(last_0))) AS months_since FROM (SELECT store_id, any(today) AS last_day, max(store_date) AS last_0 FROM (
+FROM (SELECT store_id, last_day AS as_of_date, toUInt16(12 * (toYear(last_day) - toYear(last_0)) + toMonth(last_day) - toMonth(last_0) - (toDayOfMonth(last_day) < toDayOfMonth(last_0))) AS months_since FROM (SELECT store_id, any(today) AS last_day, max(store_date) AS last_0 FROM (
     SELECT
         store_id, person_hash, currency, exponent, store_date, today, total - arraySum((kind, amount, clock) -> if(kind = 'refund' AND clock < seen_clock, amount, 0), adjustment, adjustment_amount, taken_clock) AS net,
         count() OVER (PARTITION BY person_hash) AS receipts

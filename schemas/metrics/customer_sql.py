@@ -141,8 +141,8 @@ def base_query(
             persons.append(f"sumIf(net_0, {named}) AS spent_0_{number}")
         segments += [
             f"sum(orders_0_{number}) AS seen_{number}",
-            f"sumIf(spent_0_{number}, receipts_0 = 1) AS one_revenue_{number}",
-            f"sumIf(spent_0_{number}, receipts_0 > 1) AS repeat_revenue_{number}",
+            f"sumIf(toInt128(spent_0_{number}), receipts_0 = 1) AS one_revenue_{number}",
+            f"sumIf(toInt128(spent_0_{number}), receipts_0 > 1) AS repeat_revenue_{number}",
         ]
     segments += [
         f"sumMapIf(map({WHOLE_MONTHS.replace('last_day', _LAST_DAY)}, toUInt64(1)), receipts_0 > 0) AS recency",
@@ -164,7 +164,7 @@ def base_query(
 _LAST_DAY: Final = "{last_day:Date}"
 # H112: a month counts once the day of the month is reached.
 WHOLE_MONTHS: Final = (
-    "toUInt8(12 * (toYear(last_day) - toYear(last_0)) + toMonth(last_day) - toMonth(last_0)"
+    "toUInt16(12 * (toYear(last_day) - toYear(last_0)) + toMonth(last_day) - toMonth(last_0)"
     " - (toDayOfMonth(last_day) < toDayOfMonth(last_0)))"
 )
 
@@ -257,7 +257,7 @@ def assisted_query(
             which = f"if({begun}, {number}, {which})"
             as_of = f"if({begun}, {instant(f'as_of_{number}')}, {as_of})"
     columns = (
-        f"toUInt8({which}) AS slot",
+        f"toUInt16({which}) AS slot",
         f"{as_of} AS seen_at",
         "channel",
         "person_hash",
@@ -285,8 +285,8 @@ def assisted_query(
         assisted, named = f"arrayExists(touch -> {inside}, touches)", segment or "''"
     return Query(
         "SELECT slot, currency, segment, countIf(assisted) AS assisted_receipts,"
-        " countIf(NOT assisted) AS regular_receipts, sumIf(net, assisted) AS assisted_amount,"
-        " sumIf(net, NOT assisted) AS regular_amount\n"
+        " countIf(NOT assisted) AS regular_receipts, sumIf(toInt128(net), assisted) AS assisted_amount,"
+        " sumIf(toInt128(net), NOT assisted) AS regular_amount\n"
         f"FROM (SELECT slot, currency, net, {assisted} AS assisted, {named} AS segment\n"
         f"FROM ({_orders(columns, channel=channel, where=where)}) AS receipts\n"
         f"LEFT JOIN (SELECT person_hash, groupArray({touch}) AS touches\nFROM ({_SENT})\nGROUP BY person_hash) AS touched"

@@ -114,8 +114,8 @@ _TAKEN_BACK: Final = (
     "adjustment AS kind, adjusted_at AS back_at, adjustment_date AS back_date, adjustment_amount AS back_amount,"
     " adjustment_lines AS back_lines, arrayEnumerate(adjustment) AS back_step"
 )
-# A refund comes at any age of its order, so all orders up to the period's end are read.
-_BACK_SCOPE: Final = "$whole AND captured_at < $cut AND notEmpty(adjustment)"
+# A refund comes at any age of its order, and may be dated long before its order came: all orders are read.
+_BACK_SCOPE: Final = "$store AND captured_at < $cut AND notEmpty(adjustment)"
 
 
 def _back(credit: str) -> str:

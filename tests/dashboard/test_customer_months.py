@@ -147,6 +147,16 @@ async def test_receipts_with_a_communication_in_the_window_before_are_assisted(d
     assert told(cells, "regular_amount") == {"2026-02|EUR": 122000, "2026-03|EUR": 0}
 
 
+async def test_a_month_is_itself_after_more_than_two_decades(desk: Desk) -> None:
+    most = 10**15 - 1
+    # Ten thousand orders of the largest amount there may be do not fit into 64 bits.
+    await desk.fill(*[bought(f"o{n}", f"c:{n}", "2026-02-02T10:00", most) for n in range(10_000)])
+    since: dict[str, Any] = {"first": date(2000, 1, 1), "last": date(2026, 2, 28)}
+    cells = await assisted_sales(desk.client, ask("2026-03-01T00:00", **since))
+    assert {month: n for month, n in told(cells, "regular_receipts").items() if n} == {"2026-02": 10_000}
+    assert told(cells, "regular_amount")["2026-02|EUR"] == 10_000 * most
+
+
 async def test_assisted_receipts_are_told_apart_by_the_latest_communication(desk: Desk) -> None:
     at = ms("2026-02-10T10:00")
     await desk.fill(

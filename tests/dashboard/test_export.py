@@ -109,7 +109,8 @@ async def test_an_empty_period_is_the_header_alone(desk: Desk) -> None:
 
 async def test_today_is_one_row_cut_at_data_as_of(filled: Desk) -> None:
     today = Ask(store="acme", period=Period.TODAY, channel="whatsapp", as_of=at(3, 11))
-    # The orders of 3 January come at noon.
+    # The orders of 3 January come at noon, and one more session.
+    await filled.fill(session("c:eve", "s:6", **WHATSAPP, day=3, started_at=at(3, 15), ended_at=at(3, 15)))
     assert (await file(filled, today)).splitlines()[1:] == [
         "2026-01-03,3,0.00,0.00,3,2,1,0.00,33.33,66.67,0.00,100.00"
     ]

@@ -101,6 +101,10 @@ def test_a_range_in_the_future_is_empty_and_a_reversed_one_an_error() -> None:
     assert custom("2024-01-25", "2024-01-26").empty_period
     with pytest.raises(PeriodError, match="swap"):
         custom("2024-01-02", "2024-01-01")
+    with pytest.raises(
+        PeriodError, match="no event is older than 1999-12-31, and the range begins on 0001-01-01"
+    ):
+        custom("0001-01-01", "2024-01-02")
     with pytest.raises(PeriodError, match="from and to"):
         resolve(Period.CUSTOM, as_of=WEDNESDAY, zone="UTC")
     with pytest.raises(PeriodError, match="for no other"):

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from dashboard.asking import State
 from tests.dashboard.asking import Desk
-from tests.sinks.making import adjusted, order
+from tests.sinks.making import adjusted, date, order
 
 
 async def test_revenue_of_a_day_beside_the_day_before(desk: Desk) -> None:
@@ -82,6 +82,14 @@ async def test_what_is_taken_back_counts_on_its_own_day(desk: Desk) -> None:
     assert await on(11, 11) == [0, 0, 4_000, -4_000, 0]
     assert await on(12, 12) == [0, 10_000, 0, -10_000, 1]
     assert await on(1, 31) == [14_000, 10_000, 4_000, 0, 1]
+
+
+async def test_what_was_taken_back_long_before_its_order_came_counts_on_its_own_day(desk: Desk) -> None:
+    back = adjusted(("refund", "r1", 1, 4_000, [4_000]))
+    await desk.fill(order("o1", ("p1", 1, 10_000, "none", ""), day=25, born=date(25), **back))
+    for last in (1, 31):
+        found = await desk.numbers("refunded_revenue", first=1, last=last)
+        assert found["refunded_revenue", "EUR"] == 4_000
 
 
 async def test_nothing_sold_is_zero_in_the_currency_of_the_store(desk: Desk) -> None:
