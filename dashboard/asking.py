@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from fractions import Fraction
 
@@ -59,6 +59,8 @@ class Freshness:
     """All rows before this instant (epoch ms) are there; 0 if nothing ever came."""
     settings: Store
     """As the migration told ClickHouse: windows, and how the customer base is looked at."""
+    longest_session: timedelta
+    """What belongs to a session may be so much later than the day that it is stored by; 0: two days at most."""
 
     def currency_of(self, metric: Metric) -> str:
         """In which currency a metric is 0 where nothing was sold."""

@@ -111,8 +111,11 @@ def parameters(known: Freshness, resolved: Resolved, as_of: int, channel: str | 
     bound: dict[str, Any] = {
         "store": known.store,
         "as_of": as_of,
-        "born_from": born_by(known.settings, first),
-        "born_to": last + timedelta(milliseconds=2 * known.settings.retention_ms) + _ZONES,
+        "born_from": born_by(known.settings, first) - known.longest_session,
+        "born_to": last
+        + timedelta(milliseconds=2 * known.settings.retention_ms)
+        + _ZONES
+        + known.longest_session,
     }
     if channel is not None:
         bound["channel"] = channel
@@ -124,8 +127,8 @@ def parameters(known: Freshness, resolved: Resolved, as_of: int, channel: str | 
 def born_by(settings: Store, day: date) -> date:
     """The first day under which rows may stand whose dates are `day` or later.
 
-    A row stands under the day it was born. Its dates may lie later by as long as a session is remembered, and earlier by
-    what came late; what confirms a session comes up to a window after it.
+    A row stands under the day it was born. Its dates may lie earlier by what came late; what confirms a session comes up
+    to a window after it. Of sessions that last for days see `Freshness.longest_session`.
     """
     return day - timedelta(milliseconds=settings.retention_ms + settings.allowed_lateness_ms) - _ZONES
 

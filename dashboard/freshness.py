@@ -1,21 +1,24 @@
 """Up to which instant a store's data is there (H16)."""
 
+from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
 
 from dashboard.asking import Freshness, UnknownStore
 from schemas.stores import Store
+from schemas.tables import LONGEST_SESSION
 
-# At the watermark of a busy partition itself more may come; where all are idle nothing is left: its millisecond counts too.
-_SQL: Final = """\
+# At a busy partition's watermark itself more may come; where all are idle nothing is left: its millisecond counts too.
+_SQL: Final = f"""\
 SELECT store_id, name, zone, currency, settings,
     (
         SELECT toUnixTimestamp64Milli(data_as_of) + (partitions > 0 AND idle_partitions = partitions)
         FROM data_as_of
-    ) AS complete_until
+    ) AS complete_until,
+    ({LONGEST_SESSION} AND store_id = {{store:String}}) AS longest_session
 FROM stores FINAL
-WHERE store_id = {store:String} OR {any:UInt8}
+WHERE store_id = {{store:String}} OR {{any:UInt8}}
 """
 
 
@@ -26,7 +29,13 @@ async def freshness(client: Any, store: str) -> Freshness:
         known = (await client.query(_SQL, parameters={"store": "", "any": 1})).result_rows
         names = ", ".join(sorted(str(row[0]) for row in known)) or "none; run the migration"
         raise UnknownStore(f"store {store!r} is not configured; configured: {names}")
-    store_id, name, zone, currency, settings, complete_until = rows[0]
+    store_id, name, zone, currency, settings, complete_until, longest = rows[0]
     return Freshness(
-        store_id, name, zone, currency, int(complete_until), msgspec.json.decode(settings, type=Store)
+        store_id,
+        name,
+        zone,
+        currency,
+        int(complete_until),
+        msgspec.json.decode(settings, type=Store),
+        timedelta(days=longest),
     )

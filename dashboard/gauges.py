@@ -29,7 +29,7 @@ async def gauge_values(client: Any, known: Freshness, as_of: int, names: Sequenc
         parameters={
             "store": known.store,
             "as_of": as_of,
-            "recent": born_by(known.settings, Clock(known.zone).day(as_of)),
+            "recent": born_by(known.settings, Clock(known.zone).day(as_of)) - known.longest_session,
         },
     )
     told = {str(gauge): (int(value), bool(inferred)) for _, gauge, value, inferred in answer.result_rows}

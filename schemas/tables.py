@@ -101,6 +101,8 @@ class Table(NamedTuple):
     """Stored by the day a row was born, after the store: reads of a period touch its days, and FINAL merges the last."""
     ttl: str = ""
     """A ClickHouse TTL expression, or empty: kept for ever."""
+    skip: str = ""
+    """An expression whose least and greatest value in each piece tell whether the piece must be read."""
 
     @property
     def columns(self) -> tuple[Column, ...]:
@@ -186,6 +188,11 @@ _GONE_AT: Final = Derived(
 )
 _COMMUNICATION: Final = _hash("communication_hash", "store and communication", "communication_id")
 
+# Days after the one it is stored by on which something may still belong to a session, orders that joined it too.
+SESSION_DAYS: Final = "toDate(closes_at) - born"
+LONGEST_SESSION: Final = f"SELECT max({SESSION_DAYS}) FROM sessions WHERE {SESSION_DAYS} > 2"
+"""The most of these: a made session goes on as long as its gaps are small. Few have more than two, and are looked at."""
+
 TABLES: Final = {
     table.name: table
     for table in (
@@ -195,6 +202,7 @@ TABLES: Final = {
             ("store_id", "person", "session_key"),
             (_PERSON, _SESSION, _PERSONALIZED, _CONVERSIONS, _FLAGS),
             by_day=True,
+            skip=SESSION_DAYS,
         ),
         Table(
             "exposures",
@@ -280,6 +288,8 @@ def create_table(table: Table, *, comments: dict[str, str] | None = None) -> str
     for each in table.derived:
         codec = f" CODEC({each.codec})" if each.codec else ""
         lines.append(f"    `{each.name}` {each.type} MATERIALIZED {each.sql} COMMENT '{each.says}'{codec}")
+    if table.skip:
+        lines.append(f"    INDEX skip ({table.skip}) TYPE minmax")
     ttl = f"\nTTL {table.ttl}" if table.ttl else ""
     note = table.comment.replace("\\", "\\\\").replace("'", "\\'")
     return (

@@ -1533,7 +1533,7 @@ FROM
                     store_id, arrayJoin([('active_experiences', experience), ('running_ab_tests', test)]) AS seen
                 FROM (
                     SELECT store_id, experience_id, test_id, experience_first_at, experience_last_at FROM sessions FINAL
-                    WHERE 1 AND born >= toDate((SELECT data_as_of FROM data_as_of) - INTERVAL 45 DAY) AND personalized AND store_id NOT IN (SELECT store_id FROM definitions FINAL WHERE 1 AND kind IN ('experience', 'ab_test') AND effective_at <= (SELECT data_as_of FROM data_as_of) GROUP BY store_id HAVING uniqExact(kind) = 2)
+                    WHERE 1 AND born >= toDate((SELECT data_as_of FROM data_as_of) - INTERVAL 45 DAY) - (SELECT max(toDate(closes_at) - born) FROM sessions WHERE toDate(closes_at) - born > 2) AND personalized AND store_id NOT IN (SELECT store_id FROM definitions FINAL WHERE 1 AND kind IN ('experience', 'ab_test') AND effective_at <= (SELECT data_as_of FROM data_as_of) GROUP BY store_id HAVING uniqExact(kind) = 2)
                 )
                 ARRAY JOIN experience_id AS experience, test_id AS test, experience_first_at AS first_seen, experience_last_at AS last_seen
                 WHERE (first_seen > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND first_seen < (SELECT data_as_of FROM data_as_of)) OR (last_seen > (SELECT data_as_of FROM data_as_of) - INTERVAL 1 DAY AND last_seen < (SELECT data_as_of FROM data_as_of))

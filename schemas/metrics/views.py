@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from schemas.metrics import FACTS, METRICS, QUERIES
 from schemas.metrics.model import CURRENCY, Grain, Metric, Section, Unit
 from schemas.metrics.sql import Frame, cut_of, quoted, select
+from schemas.tables import LONGEST_SESSION
 
 FILE: Final = "deploy/clickhouse/0003_metrics.sql"
 
@@ -20,8 +21,8 @@ _HEAD: Final = """\
 """
 
 _AS_OF: Final = "(SELECT data_as_of FROM data_as_of)"
-# Longer than any store remembers a session.
-_RECENT: Final = f"toDate({_AS_OF} - INTERVAL 45 DAY)"
+# Longer than any store remembers what has ended.
+_RECENT: Final = f"toDate({_AS_OF} - INTERVAL 45 DAY) - ({LONGEST_SESSION})"
 _END: Final = "toDateTime64('2100-01-01', 3, 'UTC')"
 _KEYS: Final = {
     "store_id": ("LowCardinality(String)", "the tenant"),

@@ -210,6 +210,27 @@ async def test_goals_go_to_what_was_served_before_them_or_to_the_experience_they
     assert await desk.numbers("personalization_conversion_rate") == {"personalization_conversion_rate": 50}
 
 
+async def test_what_comes_late_in_a_session_of_a_month_counts_on_its_day(desk: Desk) -> None:
+    """A made session goes on as long as its gaps are small, and stands under the day it began."""
+    month = {"ended_at": at(30), "closes_at": at(31), "orders": 1, **SEEN, **served(("e1", "", "", 30))}
+    await desk.fill(
+        session("c:a", "g:whatsapp:1", channel="whatsapp", **month, **goals(("signup", "", 30, 700))),
+        session("c:b", "s:2", day=30, born=date(30), **served(("e1", "", "", 30))),
+        order(
+            "o1", ("p1", 1, 100, "direct", "B"), day=30, born=date(30), person="c:a", channel="whatsapp",
+            **confirms("g:whatsapp:1", "B"),
+        ),
+    )  # fmt: skip
+    names = ("personalization_conversions", "personalization_goal_revenue")
+    assert await desk.numbers(*names, first=30, last=30) == {
+        "personalization_conversions": 1,
+        ("personalization_goal_revenue", "EUR"): 700,
+    }
+    # The order of the 30th confirms the session of the 1st.
+    rate = (await desk.ask("recommendation_conversion_rate")).one("recommendation_conversion_rate")
+    assert rate.current == 100
+
+
 async def test_a_purchase_goal_is_worth_the_closest_order_of_its_session(desk: Desk) -> None:
     bought = goals(("purchase", "", 1, None), ("purchase", "", 1, 5))
     await desk.fill(
