@@ -89,7 +89,9 @@ def send(process: asyncio.subprocess.Process, number: int) -> None:
     """Send a signal; nothing if the process has ended."""
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
-            process.send_signal(number)
+            # Not `process.send_signal`: that polls, and takes the exit code from the event loop's watcher, which
+            # tells 255 then.
+            os.kill(process.pid, number)
 
 
 def kill_group(process: asyncio.subprocess.Process) -> None:
