@@ -8,7 +8,8 @@ from dashboard.answers import metric_answer
 from dashboard.asking import State
 from dashboard.dimensions import dimensions
 from dashboard.export import COLUMNS, SALES_HEADER, Kind, Language
-from dashboard.periods import Compare, Convention, Period
+from dashboard.periods import EARLIEST, Compare, Convention, Period
+from dashboard.series import MOST_POINTS
 from schemas.metrics import METRICS, SHOWN
 from schemas.metrics.model import Grain, Section, Unit
 
@@ -61,7 +62,7 @@ def document() -> Json:
             "/api/v1/series": _path(
                 "series",
                 "Metrics by store date, days without any at 0, each day computed as a period of its own, with the"
-                " previous period beside.",
+                f" previous period beside. At most {MOST_POINTS:,} points, which are lines times days.",
                 [*_asking(), _compare(), _by(), _metric()],
                 _json_answer("Series"),
             ),
@@ -135,7 +136,7 @@ def _asking() -> list[Json]:
     return [
         {**_query("store", "Its id.", _STORE), "required": True},
         _query("period", "Which days.", _enum(Period), Period.LAST_30_DAYS.value),
-        _query("from", "First store date of a custom period.", _DATE),
+        _query("from", f"First store date of a custom period; {EARLIEST} at the earliest.", _DATE),
         _query("to", "Last store date of a custom period, included.", _DATE),
         _query("channel", "Only this channel; without it all together.", _STRING),
         _query(

@@ -100,6 +100,11 @@ def resolve(
     clock = Clock(zone)
     today = clock.day(as_of)
     if first is not None and last is not None:
+        if first < EARLIEST:
+            # Not of `today`: a store that nothing ever came to is at 1970.
+            raise PeriodError(
+                f"no event is older than {EARLIEST}, and the range begins on {first}; begin there"
+            )
         return _custom(first, last, today, as_of, clock)
     if period is Period.TODAY:
         return _custom(today, today, today, as_of, clock)
@@ -116,8 +121,6 @@ def resolve(
 def _custom(first: date, last: date, today: date, as_of: int, clock: "Clock") -> Resolved:
     if first > last:
         raise PeriodError(f"the range ends ({last}) before it begins ({first}); swap from and to")
-    if first < EARLIEST:
-        raise PeriodError(f"no event is older than {EARLIEST}, and the range begins on {first}; begin there")
     last = min(last, today)
     if first > last:
         return EMPTY

@@ -3,19 +3,22 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from dashboard.asking import Ask, AskError, Freshness, Number
 from dashboard.compiling import frame_of, parameters, questions
 from dashboard.dimensions import can_be_told_apart
 from dashboard.freshness import freshness
 from dashboard.measured import Key, Measured, ratio
-from dashboard.periods import Resolved, resolve
+from dashboard.periods import Resolved, Span, resolve
 from dashboard.report import chosen, fetch, has
 from dashboard.values import left_out
 from schemas.currencies import EXPONENTS
 from schemas.metrics import METRICS, SHOWN
 from schemas.metrics.model import CURRENCY
+
+MOST_POINTS: Final = 100_000
+"""A year of 270 lines: eight megabytes, and some two seconds in which the server's one thread answers nobody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +91,13 @@ async def daily(client: Any, ask: Ask, known: Freshness, as_of: int, resolved: R
     names = _chosen(ask, known)
     if resolved.current is None:
         return []
+    _require_few(len(names), resolved.current)
     measured = Measured(ask.by)
     asked = questions(names, ask.by, frame_of(resolved, ask.channel, daily=True))
     await fetch(client, asked, parameters(known, resolved, as_of, ask.channel), measured)
-    return [line for name in names for line in _lines(name, ask, known, measured, resolved)]
+    keys = {name: _keys(name, ask, known, measured) for name in names}
+    _require_few(sum(map(len, keys.values())), resolved.current)
+    return [line for name in names for line in _lines(name, keys[name], measured, resolved)]
 
 
 def _chosen(ask: Ask, known: Freshness) -> tuple[str, ...]:
@@ -111,12 +117,28 @@ def _chosen(ask: Ask, known: Freshness) -> tuple[str, ...]:
     return names
 
 
-def _lines(name: str, ask: Ask, known: Freshness, measured: Measured, resolved: Resolved) -> Iterator[Line]:
+def _require_few(lines: int, span: Span) -> None:
+    """Refuse what would take the memory of the server, and its thread for minutes. Raises AskError."""
+    days = (span.last - span.first).days + 1
+    if lines * days > MOST_POINTS:
+        raise AskError(
+            f"{lines} lines of {days} days are {lines * days} points, and at most {MOST_POINTS} are told at once;"
+            " ask for fewer days or metrics, or by less"
+        )
+
+
+def _keys(name: str, ask: Ask, known: Freshness, measured: Measured) -> list[Key]:
+    """What the lines of a metric are told apart by."""
     metric = METRICS[name]
     told = metric.is_money or CURRENCY in ask.by
     keys = measured.keys(name, by_currency=told)
     if told and not keys and not set(ask.by) - {CURRENCY}:
         keys = [((), known.currency_of(metric))]  # nothing was sold: that is 0, not unknown
+    return keys
+
+
+def _lines(name: str, keys: Sequence[Key], measured: Measured, resolved: Resolved) -> Iterator[Line]:
+    metric = METRICS[name]
     current = resolved.current.days if resolved.current else ()
     previous = resolved.previous.days if resolved.previous else ()
     for key in keys:

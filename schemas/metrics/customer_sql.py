@@ -81,11 +81,13 @@ def base_query(
     slots: Sequence[Slot],
     currencies: Sequence[str],
     *,
+    start: int = 1,
     channel: str | None = None,
     by_channel: bool = False,
     fixed: FixedScores | None = None,
 ) -> Query:
-    """M43 to M48. `slots[0]` is the snapshot; `currencies[0]` the store's, then others that occur.
+    """M43 to M48. `slots[0]` is the snapshot, number 0, the others are numbered from `start` on; `currencies[0]` is the
+    store's, then others that occur.
 
     One row a segment (`segment`: '' or, `by_channel`, the channel), columns by slot number N and currency number C:
     `known_N`, `known_repeat_N`, `buyers_N`, `repeat_buyers_N`, and for scored slots `best_N`, `lost_N`;
@@ -98,7 +100,7 @@ def base_query(
         rows.append("channel AS segment")
     persons: list[str] = []
     segments: list[str] = []
-    for number, slot in enumerate(slots):
+    for number, slot in zip((0, *range(start, start + len(slots) - 1)), slots, strict=True):
         params |= {f"as_of_{number}": slot.as_of, f"base_from_{number}": slot.base_from}
         as_of = instant(f"as_of_{number}")
         rows += [
@@ -126,7 +128,8 @@ def base_query(
             rows.append(f"{_net(as_of)} AS net_{number}")
             persons += [
                 f"maxIf(store_date, base_{number}) AS last_{number}",
-                f"sumIf(net_{number}, base_{number} AND currency = {{currency_0:String}}) AS spent_{number}_0",
+                f"sumIf(toInt128(net_{number}), base_{number} AND currency = {{currency_0:String}})"
+                f" AS spent_{number}_0",
             ]
         if slot.scored:
             params[f"last_day_{number}"] = slot.last_day
@@ -138,11 +141,11 @@ def base_query(
         named = f"base_0 AND currency = {{currency_{number}:String}}"
         persons.append(f"countIf({named}) AS orders_0_{number}")
         if number:
-            persons.append(f"sumIf(net_0, {named}) AS spent_0_{number}")
+            persons.append(f"sumIf(toInt128(net_0), {named}) AS spent_0_{number}")
         segments += [
             f"sum(orders_0_{number}) AS seen_{number}",
-            f"sumIf(toInt128(spent_0_{number}), receipts_0 = 1) AS one_revenue_{number}",
-            f"sumIf(toInt128(spent_0_{number}), receipts_0 > 1) AS repeat_revenue_{number}",
+            f"sumIf(spent_0_{number}, receipts_0 = 1) AS one_revenue_{number}",
+            f"sumIf(spent_0_{number}, receipts_0 > 1) AS repeat_revenue_{number}",
         ]
     segments += [
         f"sumMapIf(map({WHOLE_MONTHS.replace('last_day', _LAST_DAY)}, toUInt64(1)), receipts_0 > 0) AS recency",

@@ -83,7 +83,7 @@ _PERSONS_BY_MONTH: Final = f"""\
         store_id, month, any(is_running) AS runs, any(is_fixed) AS fixed, any(last_day) AS last_day_0,
         any(r_days[1]) AS r_best, any(r_days[4]) AS r_lost, any(f_best) AS f_best, any(m_best) AS m_best,
         count() AS ever_0, countIf(store_date >= month) AS bought_0, countIf(in_base) AS receipts_0,
-        maxIf(store_date, in_base) AS last_0, sumIf(net, in_base AND currency = home) AS spent_0_0
+        maxIf(store_date, in_base) AS last_0, sumIf(toInt128(net), in_base AND currency = home) AS spent_0_0
     FROM {_BY_MONTH}
     GROUP BY store_id, month, person_hash
 )"""

@@ -156,6 +156,8 @@ async def test_all_series_and_the_catalogue_are_as_described(api: Api) -> None:
         ("report?store=acme&period=today&period=yesterday", 400, "period", "given 2 times"),
         ("report?store=acme&from=2026-01-02&to=2026-01-01", 400, None, "swap from and to"),
         ("report?store=acme&from=20260101&to=2026-01-01", 400, "from", "no date; write it as 2026-01-31"),
+        ("report?store=acme&from=0001-01-01&to=2026-01-01", 400, None, "no event is older than 1999-12-31"),
+        ("series?store=acme&from=2000-01-01&to=2026-01-01", 400, None, "ask for fewer days or metrics"),
         ("report?store=acme&as_of=yesterday", 400, "as_of", "write it with its offset"),
         ("report?store=acme&metric=password", 400, None, "metric password is not known"),
         ("report?store=acme&by=channel;DROP", 400, None, "no metric can be told apart by channel;DROP"),

@@ -157,6 +157,19 @@ async def test_a_month_is_itself_after_more_than_two_decades(desk: Desk) -> None
     assert told(cells, "regular_amount")["2026-02|EUR"] == 10_000 * most
 
 
+async def test_what_receipts_of_a_month_add_up_to_may_be_more_than_64_bits_hold(desk: Desk) -> None:
+    huge = 4 * 10**18
+    await desk.fill(
+        *(bought(f"o{n}", "c:a", "2026-02-10T10:00", huge) for n in range(3)),
+        notification("n1", "c:a", sent_at=ms("2026-02-10T09:00")),
+        *(bought(f"r{n}", "c:b", "2026-02-10T10:00", huge) for n in range(3)),
+    )
+    february: dict[str, Any] = {"first": date(2026, 2, 1), "last": date(2026, 2, 1)}
+    cells = await assisted_sales(desk.client, ask("2026-03-10T07:00", **february))
+    for name in ("assisted_amount", "regular_amount"):
+        assert told(cells, name) == {"2026-02|EUR": 3 * huge}
+
+
 async def test_assisted_receipts_are_told_apart_by_the_latest_communication(desk: Desk) -> None:
     at = ms("2026-02-10T10:00")
     await desk.fill(

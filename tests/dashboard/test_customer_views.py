@@ -93,6 +93,27 @@ async def test_views_and_report_agree_in_every_value(filled: Desk, store_id: str
     assert {cell: number for cell, number in seen.items() if number} == {}
 
 
+async def test_who_spent_more_than_64_bits_hold_is_among_the_best(desk: Desk) -> None:
+    """By report and by view: three receipts of February, where 4,000 yen would do."""
+    receipts = []
+    for number in range(3):
+        at = AS_OF - (16 + number) * DAY_MS
+        day = (Clock(STORES["tokio"].zone).day(at) - date(1970, 1, 1)).days
+        placed: dict[str, Any] = {"captured_at": at, "store_date": day, "born": at // DAY_MS}
+        paid: dict[str, Any] = {"currency": "JPY", "exponent": 0}
+        receipts.append(
+            order(f"o{number}", ("p1", 1, 4 * 10**18, "none", ""), store_id="tokio", **placed, **paid)
+        )
+    await desk.fill(*receipts, watermark(0, AS_OF))
+    february = date(2026, 2, 1)
+    asked = CustomerAsk(store_id="tokio", store=STORES["tokio"], as_of=AS_OF, first=february, last=february)
+    values = await customer_values(desk.client, asked, ["best_customers"])
+    assert [value.current for value in values] == [1]
+    assert desk.warehouse.rows(
+        "SELECT best_customers FROM customers_monthly WHERE store_id = 'tokio' AND month = '2026-02-01'"
+    ) == [(1,)]
+
+
 def cell_of(value: Value) -> tuple[tuple[str, str, str], Any]:
     """(metric, month or recency, currency) and the number; money in minor units."""
     return (value.metric, value.by[0] if value.by else "", value.currency or ""), value.current

@@ -116,6 +116,20 @@ async def test_one_receipt_and_repeat_customers_and_their_money_by_currency(desk
     }
 
 
+async def test_what_customers_paid_in_all_may_be_more_than_64_bits_hold(desk: Desk) -> None:
+    huge = 4 * 10**18
+    # Three customers with one receipt, one with three, one of whose sums lies beyond already; and one in dollars.
+    await desk.fill(
+        *(bought(f"o{n}", f"c:{n}", "2026-03-01T10:00", huge) for n in range(3)),
+        *(bought(f"b{n}", "c:b", "2026-03-01T10:00", huge) for n in range(3)),
+        *(bought(f"d{n}", "c:d", "2026-03-01T10:00", huge, currency="USD") for n in range(3)),
+    )
+    cells = await customer_base(desk.client, ask("2026-03-10T12:00"))
+    assert told(cells, "one_receipt_revenue") == {"EUR": 3 * huge, "USD": 0}
+    assert told(cells, "repeat_revenue") == {"EUR": 3 * huge, "USD": 3 * huge}
+    assert told(cells, "repeat_revenue_pct") == {"EUR": 50, "USD": 100}
+
+
 async def test_a_store_without_receipts_has_counts_of_zero_and_no_ratios(desk: Desk) -> None:
     cells = await customer_base(desk.client, ask("2026-03-10T12:00", first=date(2026, 2, 1)))
     assert told(cells, "repeat_customers") == {"": 0}

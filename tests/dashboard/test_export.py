@@ -114,6 +114,12 @@ async def test_today_is_one_row_cut_at_data_as_of(filled: Desk) -> None:
     assert (await file(filled, today)).splitlines()[1:] == [
         "2026-01-03,3,0.00,0.00,3,2,1,0.00,33.33,66.67,0.00,100.00"
     ]
+    range_of_days = Ask(**{**_fields(THREE_DAYS), "as_of": at(3, 11)})
+    assert (await file(filled, range_of_days)).splitlines()[1:] == [
+        "2026-01-01,2,0.50,50.00,2,2,0,50.00,0.00,100.00,50.00,50.00",
+        "2026-01-02,0,,,0,0,0,,,,,",
+        "2026-01-03,3,0.00,0.00,3,2,1,0.00,33.33,66.67,0.00,100.00",
+    ]
 
 
 async def test_a_long_file_is_read_in_pieces_and_no_row_is_lost(
@@ -146,6 +152,20 @@ async def test_series_tell_the_numbers_of_the_file_with_the_days_before(filled: 
     assert [point.previous for point in users.points] == [0, 0, 0]
     with pytest.raises(AskError, match="repeat_customers: as of an instant"):
         await series(filled.client, Ask(**{**_fields(THREE_DAYS), "metrics": ("repeat_customers",)}))
+
+
+async def test_series_of_too_many_points_are_refused_with_what_to_ask(
+    filled: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {**_fields(THREE_DAYS), "channel": None, "metrics": ("channel_sessions",)}
+    for most, by in ((2, ()), (5, ("channel",))):  # one line of three days, two lines
+        monkeypatch.setattr("dashboard.series.MOST_POINTS", most)
+        with pytest.raises(
+            AskError, match=f"are {most + 1} points, and at most {most} are told at once; ask"
+        ):
+            await series(filled.client, Ask(**{**asked, "by": by}))
+        monkeypatch.setattr("dashboard.series.MOST_POINTS", most + 1)
+        assert (await series(filled.client, Ask(**{**asked, "by": by}))).lines
 
 
 async def test_series_by_a_dimension_have_a_line_for_each_value(filled: Desk) -> None:

@@ -111,6 +111,11 @@ def test_a_range_in_the_future_is_empty_and_a_reversed_one_an_error() -> None:
         resolve(Period.TODAY, as_of=WEDNESDAY, zone="UTC", first=date(2024, 1, 1), last=date(2024, 1, 2))
 
 
+def test_today_of_a_store_that_nothing_ever_came_to_is_a_day_of_1970() -> None:
+    assert days(resolve(Period.TODAY, as_of=0, zone="UTC").current) == ("1970-01-01", "1970-01-01")
+    assert days(custom("1999-12-31", "2000-01-01").current) == ("1999-12-31", "2000-01-01")
+
+
 def test_days_of_23_and_25_hours() -> None:
     for day, hours in (("2026-03-29", 23), ("2026-10-25", 25), ("2026-06-01", 24)):
         span = custom(day, day, "2026-12-01T00:00", "Europe/Madrid").current

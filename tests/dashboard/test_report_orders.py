@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from dashboard.asking import State
 from tests.dashboard.asking import Desk
-from tests.sinks.making import adjusted, date, order
+from tests.sinks.making import adjusted, at, date, order
 
 
 async def test_revenue_of_a_day_beside_the_day_before(desk: Desk) -> None:
@@ -86,10 +86,14 @@ async def test_what_is_taken_back_counts_on_its_own_day(desk: Desk) -> None:
 
 async def test_what_was_taken_back_long_before_its_order_came_counts_on_its_own_day(desk: Desk) -> None:
     back = adjusted(("refund", "r1", 1, 4_000, [4_000]))
-    await desk.fill(order("o1", ("p1", 1, 10_000, "none", ""), day=25, born=date(25), **back))
+    await desk.fill(order("o1", ("p1", 1, 10_000, "direct", "B"), day=25, born=date(25), **back))
     for last in (1, 31):
         found = await desk.numbers("refunded_revenue", first=1, last=last)
         assert found["refunded_revenue", "EUR"] == 4_000
+    net = "recommendation_direct_revenue_net"
+    assert await desk.numbers(net, by=("widget_id",)) == {(net, "B", "EUR"): -4_000}
+    # Before the order is there it counts nowhere.
+    assert await desk.numbers("refunded_revenue", as_of=at(24)) == {("refunded_revenue", "EUR"): 0}
 
 
 async def test_nothing_sold_is_zero_in_the_currency_of_the_store(desk: Desk) -> None:

@@ -12,6 +12,7 @@ from schemas.stores import Store
 from tests.golden import cases, money_cases
 from tests.golden.asking import Answers, Ask, MetricCase, about, percent
 from tests.golden.cases import DAY, HOUR, MINUTE, TEN, event
+from tests.golden.long_cases import LONG_CASES
 from tests.golden.reporting_cases import REPORTING_CASE
 from tests.golden.section_cases import SECTION_CASES
 from tests.oracle.wire import Sent
@@ -308,5 +309,6 @@ METRIC_CASES: Final = (
     repeat_share(),
     *SECTION_CASES,
     REPORTING_CASE,
+    *LONG_CASES,
 )
 METRIC_NAMES: Final = [case.name for case in METRIC_CASES]
