@@ -1,6 +1,7 @@
 """`send`, `simulate`, `wait`: events in, and the wait until they count."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -51,9 +52,17 @@ def send(
         if sys.stderr.isatty():
             print(f"{sent:,} sent\r", end="", file=sys.stderr, flush=True)
 
+    async def sending() -> dict[str, int]:
+        task = asyncio.current_task()
+        assert task is not None
+        # Its wake-up descriptor is what counts: Python's own handler runs at the next bytecode, and a loop that waits for
+        # a silent pipe may have none to come.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
+        return await send_records(settings, read_files(files, settings.topics), told)
+
     try:
-        counts = asyncio.run(send_records(settings, read_files(files, settings.topics), told))
-    except KeyboardInterrupt:
+        counts = asyncio.run(sending())
+    except asyncio.CancelledError:
         raise CommandError(f"ended by Ctrl-C; sent so far: {sent:,}", ExitCode.INTERRUPTED) from None
     total = sum(counts.values())
     if wait_ and total:

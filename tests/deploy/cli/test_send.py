@@ -214,7 +214,9 @@ async def test_a_refused_record_is_named_and_the_others_are_counted(
 
 
 def test_ctrl_c_says_how_many_were_sent(tmp_path: Path) -> None:
+    # The signal reaches another thread than the one that waits, as one that comes just before the wait does.
     script = """
+import signal, threading
 import deploy.send
 from deploy.cli import main
 from tests.deploy.cli.test_send import FakeProducer
@@ -224,6 +226,8 @@ class Telling(FakeProducer):
         print("taken", flush=True)
         return await super().send(*args, **more)
 
+threading.Thread(target=threading.Event().wait, daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 deploy.send.AIOKafkaProducer = Telling
 main()
 """
