@@ -77,9 +77,9 @@ class TakingBack:
         self._withdraw(person, made_key(channel, start))
         person.renamed[made_key(channel, start)] = ""
         spans = [span for span in person.spans[channel] if span[0] != start]
-        prefix = made_key(channel, 0)[:-1]
         for key, state in base.items():
-            if key.startswith(prefix) and start <= state.start <= end:
+            # By the whole key: a channel `app:ios` has keys that begin as those of `app` do.
+            if key == made_key(channel, state.start) and start <= state.start <= end:
                 person.renamed.pop(key, None)
                 session = self._people.session(person, key)
                 session.state = state

@@ -92,7 +92,7 @@ def all_questions(facts: StoreFacts, chance: random.Random) -> Iterator[Question
         if name != "custom":
             as_of = newest + chance.choice(AFTER)
             yield Question(name, as_of, literal=chance.random() < 0.3, shift=chance.random() < 0.3)
-            yield Question(name, newest + 1, channel=chance.choice([None, "whatsapp", "web", "app"]))
+            yield Question(name, newest + 1, channel=chance.choice([None, "whatsapp", "web", "web:app"]))
     for _ in range(4):
         start = date_of(chance.choice(instants), zone) + timedelta(days=chance.choice((-1, 0, 0, 0, 1)))
         end = start + timedelta(days=chance.choice((0, 0, 1, 3, 9, 30)))

@@ -143,7 +143,7 @@ def _happening(
         )
     if setting.kinds is CHATS or chooser.chance(3):
         value["channel"] = chooser.pick(
-            ("whatsapp", "app") if setting.kinds is CHATS else ("app", "whatsapp")
+            ("whatsapp", "web:app") if setting.kinds is CHATS else ("web:app", "whatsapp")
         )
     if chooser.chance(4):
         value["context"] = {"device": chooser.pick(("phone", "desk")), "country": chooser.pick(("ES", "JP"))}

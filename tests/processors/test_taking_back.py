@@ -81,3 +81,23 @@ def test_a_session_id_that_lost_its_events_and_is_used_again_another_day_leaves_
         [event("session", "activity", TEN + DAY_MS, **BOB, **again)],
     )
     assert driver.rows()["sessions"]["acme", "c:bob", "s:s"].started_at == TEN + DAY_MS
+
+
+def test_a_channel_whose_name_begins_with_the_other_ones_keeps_its_sessions() -> None:
+    app, ios = {"channel": "app"}, {"channel": "app:ios"}
+
+    def message(at: int) -> Sent:
+        return event("session", "message", at, **BOB, **ios, direction="in")
+
+    driver = together(
+        [message(TEN + 2 * MINUTE)],
+        [
+            stay(TEN, **app),
+            login(TEN + MINUTE, {**BOB, **app}),
+            stay(TEN + 3 * MINUTE, **app),
+            message(TEN + 5 * MINUTE),
+        ],
+        [login(TEN + 2 * MINUTE, ANN)],
+    )
+    chat = driver.rows()["sessions"]["acme", "c:bob", f"g:app:ios:{TEN + 2 * MINUTE}"]
+    assert chat.ended_at == TEN + 5 * MINUTE
