@@ -13,8 +13,9 @@ from schemas.metrics.model import CURRENCY, Metric, Unit
 from schemas.metrics.sql import Frame, cut_of, select
 from schemas.stores import Store
 
-# Days are born in UTC, dates are the store's, and part of a day counts.
-_ZONES: Final = timedelta(days=2)
+# Rows are born on days of UTC, dates are the store's; and a session may reach two days on without being counted in
+# `longest_session`.
+_ZONES: Final = timedelta(days=3)
 
 CURRENT: Final = 1
 PREVIOUS: Final = 2

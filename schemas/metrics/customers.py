@@ -6,7 +6,7 @@ A receipt is a captured order that was neither canceled nor fully returned befor
 from typing import Final
 
 from schemas.metrics.customer_sql import CHANNEL, TOUCH_DIMENSIONS
-from schemas.metrics.model import Grain, Metric, Query, Section, Unit
+from schemas.metrics.model import CURRENCY, Grain, Metric, Query, Section, Unit
 
 MONTH: Final = "month"
 RECENCY: Final = "recency"
@@ -172,14 +172,17 @@ METRICS: Final = (
 ASSISTED: Final = tuple(metric.name for metric in METRICS if metric.query == ASSISTED_SALES.name)
 SNAPSHOT: Final = tuple(metric.name for metric in METRICS if MONTH not in metric.always)
 """Those without a month: they are there whatever the period."""
+OF_A_CURRENCY: Final = frozenset({"repeat_revenue_pct"})
+"""Beside money itself, what is of one currency each."""
 
 
 def told_apart_by(metric: Metric, by: tuple[str, ...]) -> tuple[str, ...] | None:
     """The dimensions that each value of a metric of the customer base carries when these are asked for; None: it can't.
 
-    One dimension at most; `month` and `recency` are there without being asked for.
+    One dimension at most; `month` and `recency` are there without being asked for, and so is the currency of money.
     """
-    asked = tuple(each for each in by if each not in metric.always)
+    told = {*metric.always, CURRENCY} if metric.is_money or metric.name in OF_A_CURRENCY else metric.always
+    asked = tuple(each for each in by if each not in told)
     if asked == (RECENCY_MONTHS,) and RECENCY in metric.always:
         return asked
     if len(asked) > 1 or not set(asked) <= {CHANNEL, *metric.dimensions}:

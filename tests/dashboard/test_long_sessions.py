@@ -3,9 +3,11 @@
 from typing import Any
 
 from dashboard.asking import Ask
+from dashboard.compiling import born_by
 from dashboard.periods import Period
 from dashboard.series import series
 from schemas.rows import SessionRow
+from schemas.stores import Store
 from tests.dashboard.asking import NEW_YEAR, Desk
 from tests.sinks.making import at, confirms, date, exposure, goals, order, served, session, watermark
 
@@ -83,3 +85,9 @@ async def test_an_experience_served_late_in_a_session_is_active_now(desk: Desk) 
     assert await desk.numbers(*names, as_of=at(61, 12)) == dict.fromkeys(names, 1)
     assert desk.warehouse.rows(f"SELECT {', '.join(names)} FROM gauges") == [(1, 1)]
     assert await desk.numbers(*names, as_of=at(62, 12)) == dict.fromkeys(names, 0)
+
+
+def test_a_session_over_two_midnights_is_read_for_a_store_far_east_with_short_windows() -> None:
+    """From 13:00 of the 1st of UTC until 20:00 of the 3rd, in Auckland the 4th: not one of `longest_session`."""
+    store = Store(zone="Pacific/Auckland", attribution_window_ms=3_600_000, allowed_lateness_ms=0)
+    assert born_by(store, NEW_YEAR.replace(day=4)) <= NEW_YEAR

@@ -2,7 +2,9 @@
 
 from fractions import Fraction
 
-from dashboard.asking import State
+import pytest
+
+from dashboard.asking import AskError, State
 from tests.dashboard.asking import Desk
 from tests.sinks.making import adjusted, at, date, order
 
@@ -102,3 +104,23 @@ async def test_nothing_sold_is_zero_in_the_currency_of_the_store(desk: Desk) -> 
         "total_orders": 0,
         ("average_ticket", "JPY"): None,
     }
+
+
+async def test_money_of_the_customer_base_may_be_asked_by_its_currency(desk: Desk) -> None:
+    names = (
+        "one_receipt_revenue",
+        "repeat_revenue",
+        "repeat_revenue_pct",
+        "assisted_amount",
+        "regular_amount",
+    )
+    await desk.fill(
+        order("o1", ("p", 1, 1_000, "none", ""), person="c:ann", day=2),
+        order("o2", ("p", 1, 900, "none", ""), person="c:bob", day=2, currency="JPY", exponent=0),
+    )
+    told = await desk.numbers(*names, "total_orders", first=2, last=2, by=("currency",))
+    assert told.pop(("total_orders", "JPY")) == told.pop(("total_orders", "EUR")) == 1
+    assert told == await desk.numbers(*names, first=2, last=2)
+    assert {key[-1] for key in told} == {"EUR", "JPY"}
+    with pytest.raises(AskError, match="repeat_customers can't be told apart by currency"):
+        await desk.numbers("repeat_customers", by=("currency",))
