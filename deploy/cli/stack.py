@@ -1,15 +1,24 @@
 """`up` and `demo`: the whole pipeline on this machine, in the foreground."""
 
 import json
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deploy.cli.options import Data, Json
 
+if TYPE_CHECKING:
+    from deploy.stack import Ports
+
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Worker processes; at most one a partition works.")]
-FreePorts = Annotated[bool, typer.Option("--free-ports", help="Take free ports instead of the usual ones.")]
+FreePorts = Annotated[
+    bool,
+    typer.Option(
+        "--free-ports", help="Take free ports instead of the usual ones; those that are named stay."
+    ),
+]
 KafkaPort = Annotated[int, typer.Option(min=1, max=65_535)]
 ControllerPort = Annotated[int, typer.Option(min=1, max=65_535)]
 ClickHousePort = Annotated[int, typer.Option(min=1, max=65_535)]
@@ -21,6 +30,7 @@ ApiPort = Annotated[int, typer.Option(min=1, max=65_535, help="Reports over HTTP
 
 
 def up(
+    context: typer.Context,
     workers: Workers = 1,
     free_ports: FreePorts = False,
     kafka_port: KafkaPort = 9092,
@@ -69,7 +79,7 @@ def up(
         directory = data_directory(data)
         steps.title("everything runs on this machine; nothing leaves it")
         with DataLock(directory) as lock:
-            chosen = Ports.free(workers) if free_ports else ports
+            chosen = with_named(context, ports, Ports.free(workers)) if free_ports else ports
             stack = Stack(directory, workers=workers, ports=chosen, api=True)
             async with Supervisor(on_event=steps.service, signals=True) as supervisor:
                 await stack.start(supervisor, say=steps.say, done=steps.done)
@@ -136,6 +146,16 @@ def demo(
     finally:
         steps.hush()
     raise typer.Exit(code)
+
+
+def with_named(context: typer.Context, ports: "Ports", free: "Ports") -> "Ports":
+    """The free ports, but for those that the command line names."""
+    named = {
+        field.name: getattr(ports, field.name)
+        for field in fields(ports)
+        if (source := context.get_parameter_source(f"{field.name}_port")) and source.name != "DEFAULT"
+    }
+    return replace(free, **named)
 
 
 def data_directory(data: Path | None) -> Path:
