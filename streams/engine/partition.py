@@ -16,7 +16,7 @@ from streams.engine.epochs import Cut
 from streams.engine.fetching import seconds
 from streams.engine.options import EngineOptions
 from streams.engine.pace import Pace
-from streams.engine.state import StateStore
+from streams.engine.state import StateStore, new_life
 
 # A chunk may span so many times what alignment lets a topic be ahead: a smaller one costs more than it saves.
 ALIGNMENTS_A_CHUNK: Final = 12
@@ -52,6 +52,7 @@ class Partition:
         self._options = options
         self._pace = pace
         self._epoch_number = store.meta.number if store.meta else 0
+        self._life = new_life(store.meta)
         self._taken_ms = 0
         self._records = 0
         self._sizes: dict[str, int] = {}
@@ -157,7 +158,9 @@ class Partition:
         if epoch.expire_before_day > 0:
             expired = self.store.expired(epoch.expire_before_day, self._options.expire_step)
         self._epoch_number += 1
-        pending = self.store.begin(epoch, number=self._epoch_number, offsets=offsets, expired=expired)
+        pending = self.store.begin(
+            epoch, number=self._epoch_number, offsets=offsets, expired=expired, life=self._life
+        )
         newest_ms = max(self.processor.topic_times().values(), default=0)
         return Cut(
             epoch, pending, offsets, self.processor.counts(), first_chunk_at or now, newest_ms, records

@@ -96,7 +96,7 @@ async def _read(reader: Any, changelog: TopicPartition, store: StateStore, begin
         )  # fmt: skip
         store.wipe()
         start = begin
-    tip = _Tip(store, start)
+    tip = _Tip(store)
     # With the last record that the store holds: a store is an image of this log only if the log still has that.
     records = await _follow(reader, changelog, store, max(start - 1, begin), end, tip)
     if not tip.is_there and start > begin:
@@ -124,18 +124,18 @@ class _Tip:
     nobody sees.
     """
 
-    def __init__(self, store: StateStore, start: int) -> None:
+    def __init__(self, store: StateStore) -> None:
+        self._meta = store.meta
         self.number = store.meta.number if store.meta else 0
-        self.is_there = not self.number
-        self._last = start - 1  # where the store's last record was
+        self.is_there = store.meta is None
+        self._is_known = store.meta is None
 
-    def saw(self, offset: int, key: bytes, value: bytes | None) -> None:
-        """A record of the changelog, in order."""
-        if key == META_KEY and value is not None and not self.is_there:
-            number = decode_meta(value).number
-            # At that place stands this epoch or, in a log made anew, another. Compaction takes it away only behind a
-            # later one.
-            self.is_there = number == self.number if offset == self._last else number > self.number
+    def saw(self, key: bytes, value: bytes | None) -> None:
+        """A record of the changelog, in order, from the store's last one on."""
+        if key == META_KEY and value is not None and not self._is_known:
+            assert self._meta is not None
+            # The first says it for good. It need not be the store's own: compaction takes that away behind a later one.
+            self.is_there, self._is_known = decode_meta(value).follows(self._meta), True
 
 
 async def _follow(
@@ -157,7 +157,7 @@ async def _follow(
         if batch:
             failpoints.reach("restore.batch")
             for record in batch:
-                tip.saw(record.offset, record.key, record.value)
+                tip.saw(record.key, record.value)
             store.apply_batch([(record.key, record.value) for record in batch], batch[-1].offset + 1)
             records += len(batch)
             # Neither call above waits while something is fetched: without this, a restore stops the event loop.

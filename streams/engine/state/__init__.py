@@ -4,7 +4,7 @@
 (one contract suite), `opening` decides whether what lies on the disk may be trusted.
 """
 
-from streams.engine.state.codec import CodecError, Meta
+from streams.engine.state.codec import CodecError, Meta, new_life
 from streams.engine.state.memory import MemoryStore
 from streams.engine.state.opening import Identity, Wiped, open_rocks
 from streams.engine.state.rocks import RocksStore, StateCorrupt, StateLocked
@@ -24,5 +24,6 @@ __all__ = [
     "StateLocked",
     "StateStore",
     "Wiped",
+    "new_life",
     "open_rocks",
 ]

@@ -10,6 +10,7 @@ A null value deletes the key. All numbers are big-endian. A change of any of the
 new folder of golden files; records of every version ever written must stay readable, because compaction keeps them.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from struct import Struct as Packer
 from typing import Final, NamedTuple
@@ -30,6 +31,8 @@ DIGEST_BYTES: Final = 16
 # 64 KiB a record: far below the broker's limit, and one expiry step deletes no more digests than this.
 PACK_DIGESTS: Final = 4096
 MAX_DAY: Final = 65_535  # the year 2149
+LIFE_BYTES: Final = 8
+LIVES_KEPT: Final = 32  # a store of an older one is made again: slow, and right
 
 _SEEN_KEY: Final = Packer(">5sHQH")
 _HEADS: dict[int, bytes] = {}
@@ -41,7 +44,19 @@ class CodecError(ValueError):
     """Bytes that are not this version's, or an epoch that can't be written. The message names the key."""
 
 
-class Meta(msgspec.Struct, frozen=True):
+class Life(NamedTuple):
+    """A partition's time with one owner, from its takeover on. An owner that fails to commit ends; no later one lives on
+    from what was not committed, though it may use that number again."""
+
+    id: bytes = b""
+    before: tuple[tuple[bytes, int], ...] = ()
+    """Earlier lives and the number of the last epoch that the next one found of each, the latest LIVES_KEPT of them."""
+
+
+NOBODYS: Final = Life()
+
+
+class Meta(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one epoch leaves as the point to go on from. One a partition, always the last record of an epoch."""
 
     number: int
@@ -50,6 +65,20 @@ class Meta(msgspec.Struct, frozen=True):
     """Short source topic -> the next offset to read."""
     processor: bytes
     """`Epoch.meta`, handed back to the processor factory."""
+    life: Life = NOBODYS
+
+    def follows(self, earlier: "Meta") -> bool:
+        """Whether the other epoch is this one, or one that led to it."""
+        if earlier.life.id == self.life.id:
+            return earlier.number <= self.number
+        ends = dict(self.life.before)
+        return earlier.number <= ends.get(earlier.life.id, 0)
+
+
+def new_life(meta: Meta | None) -> Life:
+    """The life that goes on from here."""
+    before = (*meta.life.before, (meta.life.id, meta.number)) if meta else ()
+    return Life(os.urandom(LIFE_BYTES), before[-LIVES_KEPT:])
 
 
 class StateRecord(NamedTuple):
@@ -127,7 +156,12 @@ def check_version(key: bytes, value: bytes) -> None:
 
 
 def encode_epoch(
-    epoch: Epoch, *, number: int, offsets: Mapping[str, int], expired: Iterable[bytes] = ()
+    epoch: Epoch,
+    *,
+    number: int,
+    offsets: Mapping[str, int],
+    expired: Iterable[bytes] = (),
+    life: Life = NOBODYS,
 ) -> list[ChangelogRecord]:
     """The changelog records of an epoch, in the order they must be written; the meta record is the last.
 
@@ -157,7 +191,7 @@ def encode_epoch(
             value = head(pack.expires_day) + pack.digests[start : start + step]
             append((seen_key(pack.expires_day, number, index), value))
             index += 1
-    append((META_KEY, encode_meta(Meta(number, dict(offsets), epoch.meta))))
+    append((META_KEY, encode_meta(Meta(number, dict(offsets), epoch.meta, life))))
     return records
 
 

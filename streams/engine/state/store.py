@@ -13,8 +13,10 @@ from typing import Final, Protocol
 
 from schemas.epoch import Epoch, StateReader, Stored
 from streams.engine.state.codec import (
+    NOBODYS,
     RESERVED_END,
     ChangelogRecord,
+    Life,
     Meta,
     encode_epoch,
     split_digests,
@@ -88,7 +90,13 @@ class StateStore(StateReader, Protocol):
         ...
 
     def begin(
-        self, epoch: Epoch, *, number: int, offsets: Mapping[str, int], expired: Iterable[bytes] = ()
+        self,
+        epoch: Epoch,
+        *,
+        number: int,
+        offsets: Mapping[str, int],
+        expired: Iterable[bytes] = (),
+        life: Life = NOBODYS,
     ) -> Pending:
         """Lay an epoch over the store. `offsets`: short topic -> next offset; `expired`: from `expired()`.
 
@@ -170,7 +178,13 @@ class OverlaidStore(ABC):
         return ((key, value) for key, value in merged if value is not None)
 
     def begin(
-        self, epoch: Epoch, *, number: int, offsets: Mapping[str, int], expired: Iterable[bytes] = ()
+        self,
+        epoch: Epoch,
+        *,
+        number: int,
+        offsets: Mapping[str, int],
+        expired: Iterable[bytes] = (),
+        life: Life = NOBODYS,
     ) -> Pending:
         """Lay an epoch over the store; see StateStore."""
         if len(self._pending) >= MAX_IN_FLIGHT:
@@ -183,7 +197,7 @@ class OverlaidStore(ABC):
             # Two packs of seen digests under one number would replace each other in the changelog.
             raise StateError(f"{self}: epoch {number} comes after epoch {last}; numbers must grow")
         gone = [key for key in expired if key not in epoch.state]
-        records = encode_epoch(epoch, number=number, offsets=offsets, expired=gone)
+        records = encode_epoch(epoch, number=number, offsets=offsets, expired=gone, life=life)
         digests = frozenset(digest for pack in epoch.seen for digest in split_digests(pack.digests))
         pending = Pending(number, epoch.state, digests, frozenset(gone), records)
         self._pending.append(pending)
