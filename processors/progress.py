@@ -25,6 +25,10 @@ IDLE_AGAIN_MS: Final = 20_000
 STEP_MS: Final = 60_000
 
 
+class RepeatedMessage(RuntimeError):
+    """A partition has got another one's message twice. Applied again, what it moves would count twice."""
+
+
 class Debt(Struct, array_like=True, gc=False):
     """Messages up to number `last` to the partition `to`, not yet known to be taken; judged by `bound` (ms) or later."""
 
@@ -91,8 +95,15 @@ class Progress:
         self._letters += [(letter, bound) for letter in letters]
 
     def taken(self, header: bytes) -> int:
-        """A message was taken. Returns its bound."""
+        """A message was taken. Returns its bound. Raises RepeatedMessage."""
         sender, number, bound, clock = read_stamp(header)
+        if number <= self.saved.received.get(sender, 0):
+            # Not one to drop: behind the same number may be another message.
+            raise RepeatedMessage(
+                f"partition {sender} has sent {self._partition} its message {number} again, after number"
+                f" {self.saved.received[sender]}: an epoch was seen and taken back; start a new application, which"
+                " computes both again"
+            )
         self.saved.received[sender] = number
         self.clock = max(self.clock, clock)
         return bound

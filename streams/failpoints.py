@@ -22,6 +22,7 @@ PLACES: Final[Mapping[str, str]] = {
     "epoch.offsets": "worker: the offsets are in the transaction, it is not committed",
     "epoch.committed": "worker: the transaction is committed, the local store does not know it",
     "epoch.stored": "worker: the local store has the epoch",
+    "hanging.sent": "worker: what ends a transaction that hangs is handed to the client, not all is acknowledged",
     "restore.batch": "worker: a batch of the changelog is read, not applied",
     "sink.inserted": "sink: rows are in ClickHouse, their watermarks are not",
     "sink.watermarked": "sink: watermarks too, the positions are not committed",

@@ -6,14 +6,19 @@ before the records, and the next marker of the same producer id decides about th
 without an epoch, whose rows are seen later. So what hangs is aborted, in all topics at once, before anything is read.
 """
 
+import asyncio
 import logging
+import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.topics import Topics
+from streams import failpoints
 from streams.engine.options import BrokenAssumption, EngineOptions
+
+MARKERS_WAIT_S: Final = 0.05
 
 log = logging.getLogger("shopmeter.engine")
 
@@ -41,8 +46,17 @@ async def end_hanging(options: EngineOptions, producers: Mapping[int, Any]) -> N
             changelog.topic, number, hanging[changelog],
         )  # fmt: skip
         await _abort(producer, _written(options, number))
-    if hanging and (left := await _hanging(options, producers)):
-        raise BrokenAssumption(f"transactions hang after they were aborted, at {left}")
+    if hanging:
+        await _ended(options, producers)
+
+
+async def _ended(options: EngineOptions, producers: Mapping[int, Any]) -> None:
+    """Wait for the markers, which come behind the answer. Raises BrokenAssumption when they do not."""
+    deadline = time.monotonic() + options.commit_timeout_ms / 1000
+    while left := await _hanging(options, producers):
+        if time.monotonic() >= deadline:
+            raise BrokenAssumption(f"transactions hang after they were aborted, at {left}")
+        await asyncio.sleep(MARKERS_WAIT_S)
 
 
 async def _hanging(options: EngineOptions, numbers: Mapping[int, Any]) -> dict[TopicPartition, int]:
@@ -87,7 +101,13 @@ def _written(options: EngineOptions, number: int) -> list[TopicPartition]:
 async def _abort(producer: Any, places: list[TopicPartition]) -> None:
     """An aborted transaction over these: its markers end what hangs there of the same producer id."""
     await producer.begin_transaction()
-    for place in places:
-        # A marker goes only where something was written.
-        await producer.send_and_wait(place.topic, b"", key=b"aborted", partition=place.partition)
+    for topic in {place.topic for place in places}:
+        await producer.partitions_for(topic)
+    # Marked are the places that have joined the transaction, also when it is broken off. They join in one request, since
+    # nothing here waits: else some would be ended, the others hang on, and nobody would know.
+    sent = [
+        await producer.send(place.topic, b"", key=b"aborted", partition=place.partition) for place in places
+    ]
+    failpoints.reach("hanging.sent")
+    await asyncio.gather(*sent)
     await producer.abort_transaction()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from processors.progress import IDLE_AGAIN_MS, IDLE_HOLDS_MS, Progress, fresh
+from processors.progress import IDLE_AGAIN_MS, IDLE_HOLDS_MS, Progress, RepeatedMessage, fresh
 from schemas.epoch import Outgoing
 from schemas.stores import Store
 from tests.driver import PipelineDriver
@@ -153,3 +153,14 @@ def test_the_floor_never_goes_back_and_survives_a_restart() -> None:
     assert log.floor(0) == 30 * DAY
     again = Progress(0, 2, log.members[0].saved)
     assert again.settle_floor(31 * DAY, has_times=True, now_ms=0) == 30 * DAY
+
+
+def test_a_message_that_comes_again_ends_the_worker() -> None:
+    """Its epoch was taken back after it was seen. Dropped, it might take another message of that number with it."""
+    log = Log()
+    log.members[0].send([letter(1), letter(1)], DAY)
+    first, second = log.tell(0, 30 * DAY)
+    for sent in (first, second):
+        log.members[1].taken(dict(sent.headers)["fwd_from"])
+    with pytest.raises(RepeatedMessage, match="partition 0 has sent 1 its message 2 again"):
+        log.members[1].taken(dict(second.headers)["fwd_from"])
