@@ -14,6 +14,7 @@ from aiokafka.errors import (
     UnknownMemberIdError,
 )
 
+from streams.engine.fetch_task import require_fetching
 from streams.settings import Settings
 
 SESSION_TIMEOUT_MS: Final = 7_000
@@ -116,6 +117,7 @@ class RowsReader(ConsumerRebalanceListener):  # type: ignore[misc]
         )
         if self._fault is not None:
             raise self._fault
+        require_fetching(self._consumer)
         return fetched
 
     async def positions(self) -> dict[Place, int]:

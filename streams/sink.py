@@ -76,7 +76,7 @@ async def run_sink(
 ) -> None:
     """Run until SIGTERM, SIGINT or `stop`; returns within 10 s with what was inserted committed.
 
-    Raises whatever ends a sink: BadRow, RowRefused, SinkBroken, AssignmentBroken,
+    Raises whatever ends a sink: BadRow, RowRefused, SinkBroken, AssignmentBroken, FetchingEnded,
     KafkaError; nothing is committed behind it.
     """
     if stop is None:

@@ -49,6 +49,7 @@ _CODES: Final = {
     "sinks.base.SinkError": ExitCode.FAILED,
     "sinks.batching.BadRow": ExitCode.FAILED,
     "streams.rows_reader.AssignmentBroken": ExitCode.FAILED,
+    "streams.engine.fetch_task.FetchingEnded": ExitCode.FAILED,
     "streams.caught_up.NotCaughtUp": ExitCode.TIMEOUT,
     "streams.conservation.BooksUnread": ExitCode.PREREQUISITE,
     "streams.lag.LagError": ExitCode.FAILED,

@@ -18,7 +18,8 @@ from faust.transport.drivers.aiokafka import DEFAULT_GENERATION_ID, AIOKafkaCons
 
 from streams.engine.chunks import Chunk
 from streams.engine.ends import End
-from streams.engine.options import SECOND_MS, BrokenAssumption, EngineOptions
+from streams.engine.fetch_task import require_fetching
+from streams.engine.options import SECOND_MS, EngineOptions
 
 # Records of one call: enough to keep the worker busy while the next call runs, few enough to bound memory. Of a live
 # shop's topics all that has come: what is left waits for another turn, and the next fetch with it.
@@ -128,9 +129,7 @@ class ChunkThread(AIOKafkaConsumerThread):  # type: ignore[misc]
         fetcher = consumer._fetcher
         if consumer._closed or fetcher is None or fetcher._closed:
             raise ConsumerStoppedError()
-        if fetcher.error_future.done():
-            # Nobody else looks at it: heartbeats go on, and nothing comes any more.
-            raise BrokenAssumption(f"the client fetches no more: {fetcher.error_future}")
+        require_fetching(consumer)
         # The client counts this as polling. In a catch-up where something always is there, it would leave the group.
         with fetcher._subscriptions.fetch_context():
             chunks = self._drain(fetcher, wanted, assignment)

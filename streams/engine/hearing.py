@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.engine.assigning import cancel
 from streams.engine.fatal import Exit
+from streams.engine.fetch_task import require_fetching
 from streams.engine.options import EngineOptions
 
 OnReport = Callable[[int, bytes], None]
@@ -50,6 +51,7 @@ async def hear_reports(options: EngineOptions, on_report: OnReport) -> None:
         while True:
             for record in (await reader.getmany(topic, timeout_ms=WAIT_MS)).get(topic, ()):
                 on_report(int(record.key), record.value)
+            require_fetching(reader)
     finally:
         await reader.stop()
 

@@ -187,6 +187,7 @@ class SimReader:
     """An AIOKafkaConsumer without a group: the reader of a restore, or of what partitions report."""
 
     broker: Broker
+    _fetcher = None
 
     def __init__(self, **options: Any) -> None:
         self._process: Process = current()

@@ -23,6 +23,7 @@ ELSEWHERE = {
     "deploy.local.clickhouse.sqltext.Incomplete": "asks for more bytes",
     "dashboard.api.Problem": "an answer over HTTP",
     "processors.breaker.BreakerTripped": "ends the worker with 70 and a line",
+    "processors.progress.RepeatedMessage": "ends the worker with 70 and a line",
     "processors.resume.CannotResume": "ends the worker with 70 and a line",
     "streams.engine.options.BrokenAssumption": "ends the worker with 70 and a line",
     "streams.engine.state.codec.CodecError": "ends the worker with 70 and a line",

@@ -9,8 +9,8 @@ from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import KafkaError
 
+from streams.engine.fetch_task import FetchingEnded
 from streams.engine.fetching import ChunkThread
-from streams.engine.options import BrokenAssumption
 from streams.engine.transport import ChunkConsumer
 
 
@@ -83,5 +83,5 @@ async def test_a_client_that_fetches_no_more_is_told_by_the_next_fetch() -> None
     thread._consumer = SimpleNamespace(
         _closed=False, _fetcher=SimpleNamespace(_closed=False, error_future=task)
     )
-    with pytest.raises(BrokenAssumption, match="fetches no more"):
+    with pytest.raises(FetchingEnded, match="fetches no more"):
         await thread._take({}, 0, 0.1)
