@@ -150,6 +150,9 @@ _DECLARED: Final = (
     Signal("shopmeter_probe_seconds", _H, "seconds", _PROBE, "One measurement of all groups.", (), SLOW),
     Signal("shopmeter_probe_failures_total", _C, "times", _PROBE,
            "Measurements that failed. All lag series go until the next success; none keeps an old value."),
+    Signal("shopmeter_held_back_seconds", _G, "seconds", _PROBE,
+           "For how long an open transaction has kept readers of a topic at the same place, in its worst partition."
+           " Lag does not show it. Beyond three times the transaction timeout nobody will end it.", ("topic",)),
     Signal("shopmeter_conservation_mismatch", _G, "records", _PROBE,
            "Records that an account in ClickHouse lacks or has too many. Must be 0; no series: not known, since"
            " ClickHouse does not answer, lag is high, or less than a minute has been watched.", ("check",)),

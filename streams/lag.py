@@ -7,7 +7,7 @@ committed offset. Ends are last stable offsets; what an open transaction holds b
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
@@ -139,11 +139,8 @@ class LagReader:
 
     async def stop(self) -> None:
         """Disconnect; a broker that is gone can't hold it up."""
-        for close in (self._consumer.stop, self._admin.close):
-            try:
-                await asyncio.wait_for(close(), CLOSE_TIMEOUT_S)
-            except TimeoutError:
-                log.warning("a connection of the probe did not close within %.0f s", CLOSE_TIMEOUT_S)
+        for stop in (self._consumer.stop, self._admin.close):
+            await close(stop)
 
     async def __aenter__(self) -> Self:
         try:
@@ -256,3 +253,11 @@ class LagReader:
                     " and its lag shows 0 until it is longer than that",
                     tp.topic, tp.partition, group, lag.committed, lag.end,
                 )  # fmt: skip
+
+
+async def close(stop: Callable[[], Awaitable[None]]) -> None:
+    """Stop a client, but do not wait for ever: what it knew would be told meanwhile."""
+    try:
+        await asyncio.wait_for(stop(), CLOSE_TIMEOUT_S)
+    except TimeoutError:
+        log.warning("a connection of the probe did not close within %.0f s", CLOSE_TIMEOUT_S)

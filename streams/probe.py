@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError
 from streams.conservation import watch
 from streams.engine.assigning import cancel
 from streams.health import HealthServer
+from streams.held import HeldReader
 from streams.lag import LagError, LagReader
 from streams.settings import Settings
 from streams.telemetry import ProbeSignals
@@ -68,23 +69,34 @@ async def run_probe(
 async def _measure_for_ever(settings: Settings, signals: ProbeSignals, interval_s: float) -> None:
     told = ""
     while True:
+        reason = ""
         try:
             # New connections after every failure: whatever state the old ones were in is gone.
-            async with LagReader(settings) as reader:
-                while True:
-                    await _measure(reader, signals)
-                    told = ""
-                    await asyncio.sleep(interval_s)
+            async with LagReader(settings) as reader, HeldReader(settings) as held:
+                while not reason:
+                    try:
+                        await _measure(reader, held, signals)
+                        told = ""
+                        await asyncio.sleep(interval_s)
+                    except (KafkaError, LagError) as error:
+                        # Before the connections close, which takes seconds: no old lag is told meanwhile.
+                        reason = _failed(settings, signals, error)
         except (KafkaError, LagError) as error:
-            reason = str(error) if isinstance(error, LagError) else f"{settings.kafka.bootstrap}: {error}"
-            if reason != told:  # a broker that is away for an hour is one line
-                log.warning("lag is unknown: %s", reason)
-                told = reason
-            signals.on_failed(reason)
+            reason = _failed(settings, signals, error)
+        if reason != told:  # a broker that is away for an hour is one line
+            log.warning("lag is unknown: %s", reason)
+            told = reason
         await asyncio.sleep(interval_s)
 
 
-async def _measure(reader: LagReader, signals: ProbeSignals) -> None:
+def _failed(settings: Settings, signals: ProbeSignals, error: Exception) -> str:
+    reason = str(error) if isinstance(error, LagError) else f"{settings.kafka.bootstrap}: {error}"
+    signals.on_failed(reason)
+    return reason
+
+
+async def _measure(reader: LagReader, held: HeldReader, signals: ProbeSignals) -> None:
     began = time.perf_counter()
+    held_s = await held.measure()
     groups = await reader.measure()
-    signals.on_measured(groups, time.time_ns() // 1_000_000, time.perf_counter() - began)
+    signals.on_measured(groups, held_s, time.time_ns() // 1_000_000, time.perf_counter() - began)

@@ -177,10 +177,14 @@ class ProbeSignals(Signals):
         self.lag_s = math.inf
         """Of the group that is furthest behind; infinite while unknown."""
 
-    def on_measured(self, groups: Sequence[GroupLag], now_ms: int, seconds: float) -> None:
-        """A measurement took so many seconds and ended at `now_ms`."""
+    def on_measured(
+        self, groups: Sequence[GroupLag], held_s: Mapping[str, float], now_ms: int, seconds: float
+    ) -> None:
+        """A measurement took so many seconds and ended at `now_ms`. `held_s`: topic -> held back for so long."""
         self._forget()
         self.of("shopmeter_probe_seconds").observe(seconds)
+        for topic, so_long in held_s.items():
+            self.of("shopmeter_held_back_seconds", topic).set(so_long)
         for lag in chain.from_iterable(group.partitions for group in groups if self._apart):
             self.of("kafka_topic_partition_current_offset", lag.topic, str(lag.partition)).set(lag.end)
         for group in groups:
@@ -225,6 +229,7 @@ class ProbeSignals(Signals):
 
     def _forget(self) -> None:
         self.clear("kafka_")
+        self.clear("shopmeter_held_back_")
 
 
 def _is_partition_gauge(name: str) -> bool:

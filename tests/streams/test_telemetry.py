@@ -204,10 +204,12 @@ LAGS = [
     GroupLag("shopmeter-sink", (PartitionLag("shop.rows.orders", 0, 3, 0, 3, None),)),
 ]
 
+HELD = {"shop.click": 0.0, "shop.rows": 31.5}
+
 
 def test_every_signal_of_the_probe_is_fed_under_the_names_of_the_exporters() -> None:
     probe = ProbeSignals("shopmeter", 8)
-    probe.on_measured(LAGS, now_ms=11_000, seconds=0.1)
+    probe.on_measured(LAGS, HELD, now_ms=11_000, seconds=0.1)
     probe.on_conserved({"buckets": 0})
     assert told(probe) == {signal.name for signal in signals_of(Role.PROBE)}
     value = probe.value
@@ -224,28 +226,30 @@ def test_every_signal_of_the_probe_is_fed_under_the_names_of_the_exporters() -> 
     assert value(seconds, "shopmeter", "shopmeter", "shop.order", "0") == 0
     assert value("kafka_consumergroup_group_max_lag_seconds", "shopmeter", "shopmeter") == 10
     assert value("kafka_consumergroup_group_max_lag_seconds", "shopmeter", "shopmeter-sink") == 0
+    assert value("shopmeter_held_back_seconds", "shop.rows") == 31.5
     assert probe.readiness.ready
 
 
 def test_a_probe_that_failed_tells_no_old_lag() -> None:
     probe = ProbeSignals("shopmeter", 8)
-    probe.on_measured(LAGS, now_ms=11_000, seconds=0.1)
+    probe.on_measured(LAGS, HELD, now_ms=11_000, seconds=0.1)
     probe.on_failed("the broker is away")
     assert not [sample for sample in scraped(probe) if not sample.name.startswith(PREFIX)]
+    assert probe.value("shopmeter_held_back_seconds", "shop.rows") is None
     assert probe.value("shopmeter_probe_failures_total") == 1
     assert probe.readiness == (False, "the broker is away")
 
 
 def test_a_partition_that_is_gone_leaves_no_lag() -> None:
     probe = ProbeSignals("shopmeter", 8)
-    probe.on_measured(LAGS, now_ms=11_000, seconds=0.1)
-    probe.on_measured(LAGS[1:], now_ms=12_000, seconds=0.1)
+    probe.on_measured(LAGS, HELD, now_ms=11_000, seconds=0.1)
+    probe.on_measured(LAGS[1:], HELD, now_ms=12_000, seconds=0.1)
     assert probe.value("kafka_consumergroup_lag_sum", "shopmeter", "shop.click") is None
 
 
 def test_a_probe_of_many_partitions_tells_sums_and_the_worst() -> None:
     probe = ProbeSignals("shopmeter", 100)
-    probe.on_measured(LAGS, now_ms=11_000, seconds=0.1)
+    probe.on_measured(LAGS, HELD, now_ms=11_000, seconds=0.1)
     assert not [sample for sample in scraped(probe) if "partition" in sample.labels]
     assert probe.value("kafka_consumergroup_lag_sum", "shopmeter", "shop.click") == 13
     assert probe.value("kafka_consumergroup_group_max_lag_seconds", "shopmeter", "shopmeter") == 10
