@@ -283,8 +283,7 @@ class Pipeline:
         aside, field = self._books.open(record.timestamp // HOUR_MS), ""
         forwarded = readable(record.headers) if topic == FORWARDED else None
         if forwarded is not None:
-            # Without a receipt the sender's debt would hold the floor of all state until its next message.
-            self._progress.taken(forwarded.stamp)
+            self._progress.passed(forwarded.stamp)
         if topic != FORWARDED or (forwarded is not None and forwarded.kind is Kind.EVENT):
             aside[READ] += 1
         else:

@@ -162,5 +162,10 @@ def test_a_message_that_comes_again_ends_the_worker() -> None:
     first, second = log.tell(0, 30 * DAY)
     for sent in (first, second):
         log.members[1].taken(dict(sent.headers)["fwd_from"])
-    with pytest.raises(RepeatedMessage, match="partition 0 has sent 1 its message 2 again"):
+    with pytest.raises(RepeatedMessage, match="partition 0 has sent 1 its message 2 again, after number 2"):
         log.members[1].taken(dict(second.headers)["fwd_from"])
+    with pytest.raises(RepeatedMessage, match="partition 5 has sent 1 its message 0 again, after number 0"):
+        log.members[1].taken(b"5:0:0:0")
+    # Set aside by hand, an older one takes no receipt back.
+    log.members[1].passed(dict(first.headers)["fwd_from"])
+    assert log.members[1].saved.received == {0: 2}
