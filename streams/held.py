@@ -8,14 +8,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from streams.lag import MEASURE_TIMEOUT_S, LagError, close
+from streams.engine.open_transactions import OpenTransactions
+from streams.lag import MEASURE_TIMEOUT_S, LagError
 from streams.settings import Settings
 
 TRANSACTIONS: Final = 3
@@ -46,33 +46,19 @@ class HeldReader:
         self._bootstrap = settings.kafka.bootstrap
         self._patience_s = TRANSACTIONS * settings.worker.transaction_timeout_ms / 1000
         self._clock = clock
-        # In this order: what is committed between the two questions would show as held back otherwise.
-        self._written, self._stable = (
-            AIOKafkaConsumer(
-                **settings.kafka_client_options(),
-                client_id=f"{settings.application}-probe-{isolation}",
-                group_id=None,
-                isolation_level=isolation,
-            )
-            for isolation in ("read_uncommitted", "read_committed")
+        self._transactions = OpenTransactions(
+            settings.kafka_client_options(), f"{settings.application}-probe-ends", self._places
         )
         self._stops: dict[TopicPartition, _Stop] = {}
-        self._open = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        async with AsyncExitStack() as opening:
-            for consumer in (self._written, self._stable):
-                opening.push_async_callback(close, consumer.stop)
-                await consumer.start()
-                consumer.assign(self._places)  # of an unknown topic there is no leader to ask
-                consumer.pause(*self._places)
-            self._open = opening.pop_all()
+        await self._transactions.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._open.aclose()
+        await self._transactions.__aexit__(kind, error, trace)
 
     async def measure(self) -> dict[str, float]:
         """Topic -> for how many seconds its worst partition has been held back where it is, 0: by nothing.
@@ -81,8 +67,7 @@ class HeldReader:
         """
         try:
             async with asyncio.timeout(MEASURE_TIMEOUT_S):
-                written = await self._written.end_offsets(self._places)
-                stable = await self._stable.end_offsets(self._places)
+                stops = await self._transactions.held_back()
         except TimeoutError:
             raise LagError(
                 f"{self._bootstrap}: no answer about the ends of topics within {MEASURE_TIMEOUT_S:.0f} s; is the broker"
@@ -90,18 +75,16 @@ class HeldReader:
             ) from None
         except KafkaError as error:
             raise LagError(f"{self._bootstrap}: ends of topics can't be asked: {error!r}") from error
-        return self._compare(written, stable)
+        return self._since(stops)
 
-    def _compare(self, written: Mapping[Any, int], stable: Mapping[Any, int]) -> dict[str, float]:
+    def _since(self, stops: Mapping[TopicPartition, int]) -> dict[str, float]:
         now = self._clock()
         held: dict[str, float] = {place.topic: 0.0 for place in self._places}
-        for place in self._places:
-            if stable[place] >= written[place]:
-                self._stops.pop(place, None)
-                continue
-            stop = self._stops.get(place)
-            if stop is None or stop.offset != stable[place]:
-                stop = _Stop(stable[place], now)
+        known, self._stops = self._stops, {}
+        for place, offset in stops.items():
+            stop = known.get(place)
+            if stop is None or stop.offset != offset:
+                stop = _Stop(offset, now)
             seconds = now - stop.since
             if seconds > self._patience_s and not stop.is_told:
                 log.error(

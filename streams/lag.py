@@ -7,7 +7,7 @@ committed offset. Ends are last stable offsets; what an open transaction holds b
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
 
@@ -20,6 +20,7 @@ from aiokafka.errors import (
     NotCoordinatorForGroupError,
 )
 
+from streams.closing import within
 from streams.rows_reader import RowsReader
 from streams.settings import Settings
 
@@ -140,7 +141,7 @@ class LagReader:
     async def stop(self) -> None:
         """Disconnect; a broker that is gone can't hold it up."""
         for stop in (self._consumer.stop, self._admin.close):
-            await close(stop)
+            await within(stop(), CLOSE_TIMEOUT_S)
 
     async def __aenter__(self) -> Self:
         try:
@@ -253,11 +254,3 @@ class LagReader:
                     " and its lag shows 0 until it is longer than that",
                     tp.topic, tp.partition, group, lag.committed, lag.end,
                 )  # fmt: skip
-
-
-async def close(stop: Callable[[], Awaitable[None]]) -> None:
-    """Stop a client, but do not wait for ever: what it knew would be told meanwhile."""
-    try:
-        await asyncio.wait_for(stop(), CLOSE_TIMEOUT_S)
-    except TimeoutError:
-        log.warning("a connection of the probe did not close within %.0f s", CLOSE_TIMEOUT_S)

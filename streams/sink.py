@@ -28,6 +28,7 @@ from sinks.dead_letters import dead_letter_row
 from sinks.delivery import Delivery
 from sinks.telemetry import NoTelemetry, SinkTelemetry
 from streams import failpoints
+from streams.closing import within
 from streams.rows_reader import Place, Revoked, RowsReader
 from streams.settings import Settings
 
@@ -133,8 +134,8 @@ class SinkProcess:
             if self._flushing is not None:
                 self._flushing.cancel()
             self._telemetry.ready(False)
-            await _within(self._reader.stop(), STOP_CLIENT_S)
-            await _within(self._sink.close(), STOP_CLIENT_S)
+            await within(self._reader.stop(), STOP_CLIENT_S)
+            await within(self._sink.close(), STOP_CLIENT_S)
 
     async def _work(self) -> None:
         await self._reader.start()
@@ -265,11 +266,3 @@ async def _all(inserts: Iterable[Awaitable[None]]) -> None:
     for result in results:
         if isinstance(result, BaseException):
             raise result
-
-
-async def _within(closing: Awaitable[None], seconds: float) -> None:
-    """Close something that may hang, since the other end is gone."""
-    try:
-        await asyncio.wait_for(closing, seconds)
-    except TimeoutError:
-        log.warning("a connection did not close within %.0f s; left to the end of the process", seconds)

@@ -12,10 +12,11 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from schemas.topics import Topics
 from streams import failpoints
+from streams.engine.open_transactions import OpenTransactions
 from streams.engine.options import BrokenAssumption, EngineOptions
 
 MARKERS_WAIT_S: Final = 0.05
@@ -28,58 +29,38 @@ async def end_hanging(options: EngineOptions, producers: Mapping[int, Any]) -> N
 
     Raises BrokenAssumption when only part of an epoch hangs: the rest was seen already and can't be taken back.
     """
-    hanging = await _hanging(options, producers)
-    for number, producer in producers.items():
-        changelog, rows = _whole(options.topics, number)
-        if changelog not in hanging and rows not in hanging:
-            continue
-        if not (changelog in hanging and rows in hanging):
-            only, other = (changelog, rows) if changelog in hanging else (rows, changelog)
-            raise BrokenAssumption(
-                f"{only.topic}/{number}: records from offset {hanging[only]} on belong to a transaction that nobody"
-                f" will end, and {other.topic}/{number} has it complete: the broker lost a marker, and state and rows"
-                " differ; start a new application, which computes both again"
-            )
-        log.error(
-            "%s/%d: records from offset %d on belong to a transaction that the broker never ended; aborted, and"
-            " processed again",
-            changelog.topic, number, hanging[changelog],
-        )  # fmt: skip
-        await _abort(producer, _written(options, number))
-    if hanging:
-        await _ended(options, producers)
+    places = [place for number in producers for place in _whole(options.topics, number)]
+    client_id = f"{options.application}-{options.instance}-ends"
+    async with OpenTransactions(options.kafka, client_id, places) as transactions:
+        hanging = await transactions.held_back()
+        for number, producer in producers.items():
+            changelog, rows = _whole(options.topics, number)
+            if changelog not in hanging and rows not in hanging:
+                continue
+            if not (changelog in hanging and rows in hanging):
+                only, other = (changelog, rows) if changelog in hanging else (rows, changelog)
+                raise BrokenAssumption(
+                    f"{only.topic}/{number}: records from offset {hanging[only]} on belong to a transaction that nobody"
+                    f" will end, and {other.topic}/{number} has it complete: the broker lost a marker, and state and"
+                    " rows differ; start a new application, which computes both again"
+                )
+            log.error(
+                "%s/%d: records from offset %d on belong to a transaction that the broker never ended; aborted, and"
+                " processed again",
+                changelog.topic, number, hanging[changelog],
+            )  # fmt: skip
+            await _abort(producer, _written(options, number))
+        if hanging:
+            await _ended(transactions, options.commit_timeout_ms / 1000)
 
 
-async def _ended(options: EngineOptions, producers: Mapping[int, Any]) -> None:
+async def _ended(transactions: OpenTransactions, patience_s: float) -> None:
     """Wait for the markers, which come behind the answer. Raises BrokenAssumption when they do not."""
-    deadline = time.monotonic() + options.commit_timeout_ms / 1000
-    while left := await _hanging(options, producers):
+    deadline = time.monotonic() + patience_s
+    while left := await transactions.held_back():
         if time.monotonic() >= deadline:
             raise BrokenAssumption(f"transactions hang after they were aborted, at {left}")
         await asyncio.sleep(MARKERS_WAIT_S)
-
-
-async def _hanging(options: EngineOptions, numbers: Mapping[int, Any]) -> dict[TopicPartition, int]:
-    """Topic-partition -> where readers stop, of those in which that is before the end."""
-    ends: list[dict[TopicPartition, int]] = []
-    places = [place for number in numbers for place in _whole(options.topics, number)]
-    # In this order: what is written meanwhile, by nobody, would show as hanging otherwise.
-    for isolation in ("read_uncommitted", "read_committed"):
-        reader = AIOKafkaConsumer(
-            **options.kafka,
-            client_id=f"{options.application}-{options.instance}-ends",
-            group_id=None,
-            isolation_level=isolation,
-        )
-        try:
-            await reader.start()
-            reader.assign(places)  # of an unknown topic there is no leader to ask
-            reader.pause(*places)
-            ends.append(await reader.end_offsets(places))
-        finally:
-            await reader.stop()
-    written, stable = ends
-    return {place: stable[place] for place in places if stable[place] < written[place]}
 
 
 def _whole(topics: Topics, number: int) -> tuple[TopicPartition, TopicPartition]:

@@ -11,7 +11,7 @@ from unittest import mock
 from processors.pipeline import make_factory
 from schemas.topics import DEFINITION, INPUTS
 from streams import rows_reader
-from streams.engine import epochs, hanging, hearing, restore
+from streams.engine import epochs, hearing, open_transactions, restore
 from streams.settings import KafkaSettings, Settings, SinkSettings
 from tests.oracle.records import RawRecord
 from tests.oracle.wire import partition_of
@@ -228,7 +228,7 @@ def _stand_ins(world: World) -> Iterator[None]:
     with ExitStack() as patches:
         for module, name, stand_in in (
             (epochs, "AIOKafkaProducer", producer),
-            (hanging, "AIOKafkaConsumer", reader),
+            (open_transactions, "AIOKafkaConsumer", reader),
             (restore, "AIOKafkaConsumer", reader),
             (hearing, "AIOKafkaConsumer", reader),
             (rows_reader, "AIOKafkaConsumer", consumer),
