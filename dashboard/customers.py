@@ -125,7 +125,7 @@ async def _base(client: Any, ask: CustomerAsk) -> list[Value]:
     # The running month is looked at from the snapshot's instant, so one slot answers both.
     running = months[-1] if months and not months[-1].scored else None
     first = snapshot._replace(month=running.month) if running else snapshot
-    scored = [slot for slot in months if slot.scored]
+    scored = list(enumerate((slot for slot in months if slot.scored), 1))
     found = await _rows(client, currencies_query(ask.store_id))
     currencies = _home_first(ask, (row["currency"] for row in found))
     rfm = ask.store.rfm
@@ -136,20 +136,20 @@ async def _base(client: Any, ask: CustomerAsk) -> list[Value]:
     for start in range(0, max(1, len(scored)), SCORED_AT_ONCE):
         query = base_query(
             ask.store_id,
-            [first, *scored[start : start + SCORED_AT_ONCE]],
+            {0: first, **dict(scored[start : start + SCORED_AT_ONCE])},
             currencies,
-            start=start + 1,
             channel=ask.channel,
             by_channel=ask.by_channel,
             fixed=fixed,
         )
         for row in await _rows(client, query):
             rows.setdefault(str(row["segment"]), {}).update(row)
+    numbers = {slot: number for number, slot in scored}
     values: list[Value] = []
     for _, row in sorted(rows.items()):
         values += _snapshot_values(row, currencies, ask)
         for slot in months:
-            values += _month_values(row, slot, 1 + scored.index(slot) if slot.scored else 0, ask)
+            values += _month_values(row, slot, numbers.get(slot, 0), ask)
     return values
 
 

@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from schemas.instants import EARLIEST_MS
+
 _DAY: Final = timedelta(days=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -77,7 +79,7 @@ class Resolved:
 
 
 EMPTY: Final = Resolved(None, None)
-EARLIEST: Final = date(1999, 12, 31)
+EARLIEST: Final = (_EPOCH + EARLIEST_MS * _MILLISECOND).date() - _DAY
 """H06: an event of before 2000, in UTC, is refused. Calendars end, and a range is compared with the days before it."""
 _LENGTHS: Final = {Period.LAST_7_DAYS: 7, Period.LAST_14_DAYS: 14, Period.LAST_30_DAYS: 30}
 

@@ -96,23 +96,25 @@ class Progress:
 
     def taken(self, header: bytes) -> int:
         """A message was taken. Returns its bound. Raises RepeatedMessage."""
-        sender, number, bound, clock = read_stamp(header)
-        last = self.saved.received.get(sender, 0)
-        if number <= last:
+        stamp = read_stamp(header)
+        last = self.saved.received.get(stamp.sender, 0)
+        if stamp.number <= last:
             # Not one to drop: behind the same number may be another message.
             raise RepeatedMessage(
-                f"partition {sender} has sent {self._partition} its message {number} again, after number {last}:"
+                f"partition {stamp.sender} has sent {self._partition} its message {stamp.number} again, after number"
+                f" {last}:"
                 " an epoch was seen and taken back; start a new application, which computes both again"
             )
-        self.saved.received[sender] = number
-        self.clock = max(self.clock, clock)
-        return bound
+        self._receipt(stamp)
+        return stamp.bound
 
     def passed(self, header: bytes) -> None:
         """A message was set aside by hand: receipted, or its sender's debt would hold the floor of all state."""
-        sender, number, _, clock = read_stamp(header)
-        self.saved.received[sender] = max(number, self.saved.received.get(sender, 0))
-        self.clock = max(self.clock, clock)
+        self._receipt(read_stamp(header))
+
+    def _receipt(self, stamp: Stamp) -> None:
+        self.saved.received[stamp.sender] = max(stamp.number, self.saved.received.get(stamp.sender, 0))
+        self.clock = max(self.clock, stamp.clock)
 
     @property
     def pending(self) -> int:

@@ -5,7 +5,7 @@ Receipts change with the instant they are looked at from (a refund makes one non
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
@@ -78,16 +78,14 @@ def _orders(columns: Sequence[str], *, channel: str | None, where: Sequence[str]
 
 def base_query(
     store: str,
-    slots: Sequence[Slot],
+    slots: Mapping[int, Slot],
     currencies: Sequence[str],
     *,
-    start: int = 1,
     channel: str | None = None,
     by_channel: bool = False,
     fixed: FixedScores | None = None,
 ) -> Query:
-    """M43 to M48. `slots[0]` is the snapshot, number 0, the others are numbered from `start` on; `currencies[0]` is the
-    store's, then others that occur.
+    """M43 to M48. `slots`: by number, the snapshot's is 0; `currencies[0]` is the store's, then others that occur.
 
     One row a segment (`segment`: '' or, `by_channel`, the channel), columns by slot number N and currency number C:
     `known_N`, `known_repeat_N`, `buyers_N`, `repeat_buyers_N`, and for scored slots `best_N`, `lost_N`;
@@ -100,7 +98,7 @@ def base_query(
         rows.append("channel AS segment")
     persons: list[str] = []
     segments: list[str] = []
-    for number, slot in zip((0, *range(start, start + len(slots) - 1)), slots, strict=True):
+    for number, slot in slots.items():
         params |= {f"as_of_{number}": slot.as_of, f"base_from_{number}": slot.base_from}
         as_of = instant(f"as_of_{number}")
         rows += [

@@ -99,11 +99,11 @@ async def _read(reader: Any, changelog: TopicPartition, store: StateStore, begin
     tip = _Tip(store)
     # With the last record that the store holds: a store is an image of this log only if the log still has that.
     records = await _follow(reader, changelog, store, max(start - 1, begin), end, tip)
-    if not tip.is_there and start > begin:
+    if tip.meta is not None and not tip.is_there and start > begin:
         log.warning(
             "partition %d: the local state holds epoch %d, which the changelog has not; wiped, restored from its"
             " beginning",
-            changelog.partition, tip.number,
+            changelog.partition, tip.meta.number,
         )  # fmt: skip
         store.wipe()
         records += await _follow(reader, changelog, store, begin, end, tip)
@@ -125,17 +125,15 @@ class _Tip:
     """
 
     def __init__(self, store: StateStore) -> None:
-        self._meta = store.meta
-        self.number = store.meta.number if store.meta else 0
-        self.is_there = store.meta is None
-        self._is_known = store.meta is None
+        self.meta = store.meta
+        self.is_there: bool | None = None
+        """None: the changelog has no epoch from there on."""
 
     def saw(self, key: bytes, value: bytes | None) -> None:
         """A record of the changelog, in order, from the store's last one on."""
-        if key == META_KEY and value is not None and not self._is_known:
-            assert self._meta is not None
+        if self.is_there is None and self.meta is not None and key == META_KEY and value is not None:
             # The first says it for good. It need not be the store's own: compaction takes that away behind a later one.
-            self.is_there, self._is_known = decode_meta(value).follows(self._meta), True
+            self.is_there = decode_meta(value).follows(self.meta)
 
 
 async def _follow(

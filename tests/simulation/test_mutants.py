@@ -29,7 +29,9 @@ class Change(NamedTuple):
     edits: list[Edit]
 
 
-TRUSTED_STATE = Change(restore, "_read", [("if not tip.is_there and start > begin:", "if False:")])
+TRUSTED_STATE = Change(
+    restore, "_read", [("if tip.meta is not None and not tip.is_there and start > begin:", "if False:")]
+)
 MUTANTS: dict[str, list[Change]] = {
     # Trusted, since a state ahead of its changelog is otherwise noticed at the next restore.
     "the local store is written before the commit, and trusted": [
