@@ -11,7 +11,7 @@ from processors.sessions import Session, SessionState
 from processors.spans import Span, made_key, start_of
 from processors.touches import History
 from schemas.rates import NO_RATES, Rates
-from schemas.stores import Calendar, Store
+from schemas.stores import Store, calendar_of
 from schemas.topics import DAY_MS
 
 # Beside an event that may move stands what shares its session: how far a session may reach back.
@@ -63,7 +63,7 @@ class Tenant:
         self.store_id = store_id
         self.store = store
         self.rates = rates
-        self.calendar = Calendar(store.zone)
+        self.calendar = calendar_of(store.zone)
         # Begun once: to take up the store's id again for each event costs as much as to hash the event's.
         self.id_hash = blake2b(f"{store_id}|".encode(), digest_size=16).copy
         self.window = store.attribution_window_ms

@@ -1,6 +1,7 @@
 """The stores (tenants): zone, currency, time-outs, windows. Declared in `stores.toml`, loaded by worker and migration."""
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -17,6 +18,8 @@ ALLOWED_LATENESS_MS: Final = DAY_MS
 SESSION_TIMEOUT_MS: Final = 30 * MINUTE_MS  # metrics E13
 
 BASE_PERIOD_DAYS: Final = 365  # decisions H111
+
+QUARTERS_REMEMBERED: Final = 10_000  # a hundred days, one megabyte
 
 Thresholds = tuple[int, int, int, int]
 StoreId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
@@ -71,7 +74,7 @@ class Store(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Calendar:
-    """Store-local dates of instants, remembered by quarter of an hour (every zone's offset changes on one)."""
+    """Dates of instants in a zone, remembered by quarter of an hour (every zone's offset changes on one)."""
 
     def __init__(self, zone: str) -> None:
         self._zone = ZoneInfo(zone)
@@ -82,11 +85,17 @@ class Calendar:
         quarter = instant_ms // QUARTER_MS
         day = self._days.get(quarter)
         if day is None:
-            if len(self._days) > 50_000:
+            if len(self._days) > QUARTERS_REMEMBERED:
                 self._days.clear()
             local = datetime.fromtimestamp(quarter * 900, tz=UTC).astimezone(self._zone)
             day = self._days[quarter] = local.toordinal() - 719_163
         return day
+
+
+@cache
+def calendar_of(zone: str) -> Calendar:
+    """The calendar of the zone, one for all its stores: a thousand of them would remember the same quarters each."""
+    return Calendar(zone)
 
 
 class _File(Struct, forbid_unknown_fields=True):

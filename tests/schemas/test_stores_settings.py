@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from processors.person import Tenant
 from schemas.stores import Rfm, Store, StoresError, moving_numbers, parse_stores
 
 
@@ -30,3 +31,9 @@ def test_the_reporting_currency_moves_stored_numbers_and_must_exist() -> None:
     assert parse_stores(head + 'reporting_currency = "USD"\n')["acme"] == told
     with pytest.raises(StoresError, match="store acme: reporting_currency 'usd' is no ISO 4217 code"):
         parse_stores(head + 'reporting_currency = "usd"\n')
+
+
+def test_stores_of_a_zone_share_a_calendar_so_that_a_thousand_stores_remember_its_quarters_once() -> None:
+    first, second = (Tenant(name, Store(zone="Asia/Tokyo")) for name in ("acme", "sakura"))
+    assert first.calendar is second.calendar
+    assert first.calendar is not Tenant("souk", Store(zone="Asia/Kuwait")).calendar
