@@ -8,8 +8,11 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import TypedDict, Unpack
 
+import msgspec
+
 from deploy.simulator.truth import Truth
 from deploy.simulator.wire import SimRecord
+from schemas.stores import ATTRIBUTION_WINDOW_MS
 from tests.faults.stage import Outcome, Stage
 from tests.kafka.campaign.dossier import Dossier
 from tests.kafka.campaign.kills import spread
@@ -178,8 +181,11 @@ async def playing(
     change: Change = lambda records: records,
     env: Mapping[str, str] | None = None,
     long: float = 0.0,
+    window_ms: int = ATTRIBUTION_WINDOW_MS,
 ) -> AsyncIterator[Play]:
     """An installation at work, under load until `Play.finish`; nothing of it runs afterwards. `env`: for all.
+
+    `window_ms`: all stores' attribution window.
 
     `long`: it may last so many seconds, and be more than can be verified whole: twenty shops instead of three, many
     people, and the load is a process of its own.
@@ -191,7 +197,10 @@ async def playing(
         history = many_shops(events, people=events // RECORDS_A_PERSON, days=days, seed=seed)
     else:
         history = large_history(events, people=4_000, days=days, seed=seed)
-    stores = history.scenario.settings()
+    stores = {
+        name: msgspec.structs.replace(store, attribution_window_ms=window_ms)
+        for name, store in history.scenario.settings().items()
+    }
     directory = stage.directory / "shop"
     async with stage.installation(directory, stores, partitions=partitions, env=env or {}) as shop:
         crew = [await shop.worker(str(number)) for number in range(workers)]
@@ -227,6 +236,7 @@ class Conditions(TypedDict, total=False):
     change: Change
     env: Mapping[str, str]
     long: float
+    window_ms: int
 
 
 async def under_load(stage: Stage, times: int, fault: Fault, **conditions: Unpack[Conditions]) -> Outcome:

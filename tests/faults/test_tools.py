@@ -111,6 +111,9 @@ def test_growth_is_told_within_lives_once_their_caches_are_warm() -> None:
     grown = flatness([Sample(hour / 10, 0, 100.0 + hour) for hour in range(50)])
     assert grown["memory_slope_mb_per_h"] == pytest.approx(10.0)
     assert grown["worker_most_mb"] == 149.0
+    # What a history grows by until the first of it is forgotten is no growth of a worker's.
+    filled = flatness([Sample(hour / 10, 0, min(100.0 + hour, 120.0)) for hour in range(50)], since=2.0)
+    assert filled["memory_slope_mb_per_h"] == 0.0
     # Each life of half an hour fills its caches for five minutes, and is even then.
     life = [40.0, 70.0, 90.0, *[100.0] * 12]
     lives = flatness([Sample(place / 30, 0, life[place % 15]) for place in range(60)])
