@@ -28,8 +28,9 @@ _TAIL = re.compile(r"(?:\.([0-9]+))?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))")
 _EPOCH_ORDINAL: Final = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 
 # Text is cut into minute, second and the rest, each remembered by its text: the same minute comes many times.
-# Bounded, since the texts come from outside: a full table is emptied and fills again.
-_REMEMBERED: Final = 65_536
+# Bounded, since the texts come from outside: a full table is emptied and fills again. Eleven days of minutes:
+# with more, a worker's memory would grow for weeks.
+_REMEMBERED: Final = 16_384
 _LONGEST_TAIL: Final = 16
 _minutes: dict[str, int] = {}
 _seconds: Final = {f":{second:02d}": second * SECOND_MS for second in range(60)}

@@ -22,7 +22,7 @@ _STRING = re.compile(r"(-?)([0-9]+)(?:\.([0-9]+))?()()")
 _EXPONENT_DIGITS: Final = (
     9  # a longer power of ten is beyond any amount; reading it as an int could take for ever
 )
-_REMEMBERED: Final = 65_536
+_REMEMBERED: Final = 16_384
 _LONGEST_REMEMBERED: Final = 24
 _tables: Final[tuple[dict[bytes, int], ...]] = tuple({} for _ in range(E4_DECIMALS + 1))
 _unquote = msgspec.json.Decoder(str).decode

@@ -19,7 +19,7 @@ SESSION_TIMEOUT_MS: Final = 30 * MINUTE_MS  # metrics E13
 
 BASE_PERIOD_DAYS: Final = 365  # decisions H111
 
-QUARTERS_REMEMBERED: Final = 10_000  # a hundred days, one megabyte
+QUARTERS_REMEMBERED: Final = 2_000  # three weeks
 
 Thresholds = tuple[int, int, int, int]
 StoreId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
